@@ -1,0 +1,49 @@
+# Stoker. `make` alone lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export GOTOOLCHAIN := local
+GO ?= go
+PYTHON ?= python3
+PYSPARK_VERSION := 3.5.9
+TOOLS := $(CURDIR)/.tools
+VENV := $(TOOLS)/venv
+STATE := $(CURDIR)/.state
+SOURCES := $(shell find . -name '*.go' -o -name '*.py' -path './driver/*' -o -name '*.py' -path './dev/*' | grep -v '^./\.tools')
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: run
+run: build ## set everything up and run the sample jobs (ARGS=--once to exit afterwards)
+	@bin/stoker-dev --state $(STATE) $(ARGS)
+
+.PHONY: build
+build: pyspark bin/stoker bin/stoker-dev ## build bin/stoker and bin/stoker-dev, prepare PySpark
+
+bin/stoker: $(SOURCES) go.mod go.sum | check-go
+	@echo "building bin/stoker"
+	@$(GO) build -o $@ ./cmd/stoker
+
+bin/stoker-dev: $(SOURCES) go.mod dev/go.mod dev/go.sum | check-go
+	@.ci/with-progress "building bin/stoker-dev (the first time takes minutes: it holds a Temporal server)" \
+		$(GO) -C dev build -o ../bin/stoker-dev ./cmd/stoker-dev
+
+.PHONY: pyspark
+pyspark: $(VENV)/.pyspark-$(PYSPARK_VERSION)
+
+$(VENV)/.pyspark-$(PYSPARK_VERSION): | check-python check-java
+	@.ci/with-progress "installing PySpark $(PYSPARK_VERSION) into .tools/venv (318 MB, once)" .ci/install-pyspark $(PYTHON) $(VENV) $(PYSPARK_VERSION)
+	@touch $@
+
+.PHONY: check-go check-python check-java
+check-go:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl)"; exit 1; }
+check-python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.8 or newer with venv (Debian: apt-get install python3 python3-venv)"; exit 1; }
+check-java:
+	@[ -n "$$JAVA_HOME" ] || command -v java >/dev/null || { echo "Java is missing: install Java 17 (Debian: apt-get install openjdk-17-jre-headless)"; exit 1; }
+
+.PHONY: clean
+clean: ## remove the state of stoker-dev
+	rm -rf $(STATE)

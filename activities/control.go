@@ -1,0 +1,178 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+)
+
+// Control are the small, fast activities on a cluster's control queue.
+type Control struct {
+	clusters clusters
+	sources  sources
+	hints    Hinter
+}
+
+// Hinter wakes the workflow of a job. A workflow that has closed is no error.
+type Hinter interface {
+	Hint(ctx context.Context, workflowID string) error
+}
+
+type clusters map[string]Cluster
+
+func (c clusters) of(name string) (Cluster, error) {
+	cluster, ok := c[name]
+	if !ok {
+		return Cluster{}, job.Errorf(job.CodeUnavailable, "this worker does not serve cluster %q", name)
+	}
+	return cluster, nil
+}
+
+// NewControl makes the control activities of some clusters.
+func NewControl(byName map[string]Cluster, bySource map[string]Source, hints Hinter) (*Control, error) {
+	if err := validateClusters(byName); err != nil {
+		return nil, err
+	}
+	if hints == nil {
+		return nil, errors.New("control activities need a hinter")
+	}
+	return &Control{clusters: byName, sources: bySource, hints: hints}, nil
+}
+
+func validateClusters(byName map[string]Cluster) error {
+	for name, c := range byName {
+		switch {
+		case c.Manager == nil:
+			return fmt.Errorf("cluster %s has no manager", name)
+		case c.Stores.Default == nil:
+			return fmt.Errorf("cluster %s has no default store", name)
+		case c.Root == "":
+			return fmt.Errorf("cluster %s has no root for job directories", name)
+		}
+	}
+	return nil
+}
+
+// ReserveInput names the attempt to reserve.
+type ReserveInput struct {
+	Cluster  string      `json:"cluster"`
+	Attempt  job.Attempt `json:"attempt"`
+	NotAfter time.Time   `json:"notAfter"`
+}
+
+// ReserveResult is the identity under which the attempt's application runs.
+type ReserveResult struct {
+	Application string `json:"application"`
+}
+
+// Reserve records the application's identity in the job directory by exclusive
+// create, or returns what is recorded there.
+func (c *Control) Reserve(ctx context.Context, in ReserveInput) (ReserveResult, error) {
+	cluster, err := c.clusters.of(in.Cluster)
+	if err != nil {
+		return ReserveResult{}, classify(err)
+	}
+	reservation, err := cluster.Manager.Reserve(ctx, in.Attempt, in.NotAfter)
+	return ReserveResult{Application: reservation.Application}, classify(err)
+}
+
+// SubmitInput names the attempt to launch.
+type SubmitInput struct {
+	Key     job.Key     `json:"key"`
+	Cluster string      `json:"cluster"`
+	Attempt job.Attempt `json:"attempt"`
+	// Digest of the job as it was staged.
+	Digest string `json:"digest"`
+}
+
+// SubmitResult says whether the application was launched: it was, unless one
+// of the others is set.
+type SubmitResult struct {
+	Busy    bool `json:"busy,omitempty"`
+	Revoked bool `json:"revoked,omitempty"`
+	// Standing other than open means that nothing was launched.
+	Standing job.Standing `json:"standing"`
+}
+
+// Submit launches a staged attempt unless its job is not wanted any more. The
+// launch protocol in the job directory makes it idempotent: an attempt that was
+// launched before is not launched again.
+func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
+	cluster, err := c.clusters.of(in.Cluster)
+	if err != nil {
+		return SubmitResult{}, classify(err)
+	}
+	source, err := c.sources.of(in.Key)
+	if err != nil {
+		return SubmitResult{}, classify(err)
+	}
+	loaded, err := source.Load(ctx, in.Key.ID)
+	if err != nil {
+		return SubmitResult{}, classifySource(err)
+	}
+	result := SubmitResult{Standing: loaded.Standing}
+	if loaded.Standing.State != job.StandingOpen {
+		return result, nil
+	}
+	switch err := cluster.Manager.Submit(ctx, in.Attempt); {
+	case errors.Is(err, spark.ErrBusy):
+		result.Busy = true
+	case errors.Is(err, spark.ErrRevoked):
+		result.Revoked = true
+	case err != nil:
+		return SubmitResult{}, classify(err)
+	}
+	return result, nil
+}
+
+// ObserveInput names the attempt to look at.
+type ObserveInput struct {
+	Cluster string      `json:"cluster"`
+	Attempt job.Attempt `json:"attempt"`
+}
+
+// Observe asks the cluster how the application is. It only reads.
+func (c *Control) Observe(ctx context.Context, in ObserveInput) (job.Observation, error) {
+	cluster, err := c.clusters.of(in.Cluster)
+	if err != nil {
+		return job.Observation{}, classify(err)
+	}
+	observation, err := cluster.Manager.Observe(ctx, in.Attempt)
+	if err != nil {
+		return job.Observation{}, classify(err)
+	}
+	return capObservation(observation), nil
+}
+
+func capObservation(o job.Observation) job.Observation {
+	o.Raw = job.Head(o.Raw, job.MaxRaw)
+	if o.Driver != nil {
+		d := *o.Driver
+		d.ErrorType = job.Head(d.ErrorType, 200)
+		d.Message = job.Head(d.Message, job.MaxMessage)
+		d.Traceback = job.Tail(d.Traceback, job.MaxTraceback)
+		o.Driver = &d
+	}
+	return o
+}
+
+// KillInput names the attempt to end.
+type KillInput struct {
+	Cluster string      `json:"cluster"`
+	Attempt job.Attempt `json:"attempt"`
+	Reason  string      `json:"reason"`
+}
+
+// Kill revokes the attempt, ends its application, and returns only when it is
+// confirmed gone. Killing twice is quiet.
+func (c *Control) Kill(ctx context.Context, in KillInput) error {
+	cluster, err := c.clusters.of(in.Cluster)
+	if err != nil {
+		return classify(err)
+	}
+	return classify(cluster.Manager.Kill(ctx, in.Attempt, job.Head(in.Reason, job.MaxMessage)))
+}

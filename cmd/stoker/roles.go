@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stoker-spark/stoker/starter"
+	"github.com/stoker-spark/stoker/telemetry"
+	"github.com/stoker-spark/stoker/worker"
+)
+
+func workerCommand(flags *common) *cobra.Command {
+	var (
+		clusters, roles []string
+		address         string
+		hold, holdFile  string
+	)
+	cmd := &cobra.Command{
+		Use: "worker", Short: "Run jobs: serve the task queues of workflows and clusters", Args: cobra.NoArgs,
+		Long: "Runs jobs. Without flags it takes every role and every configured cluster. On an edge node\n" +
+			"name its own cluster and the roles control and io; the workflows then run elsewhere.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			overrides := map[string]any{}
+			if cmd.Flags().Changed("http") {
+				overrides["worker/httpAddress"] = address
+			}
+			c, logger, err := flags.load(overrides)
+			if err != nil {
+				return err
+			}
+			holding, err := worker.ParseHold(hold, holdFile)
+			if err != nil {
+				return err
+			}
+			metrics, err := telemetry.NewMetrics()
+			if err != nil {
+				return err
+			}
+			temporal, _, err := dial(logger, metrics)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			options := worker.Options{
+				Config: c, Client: temporal, Logger: logger, Metrics: metrics, Hold: holding, Roles: roleList(roles),
+			}
+			if options.Sources, _, err = worker.OpenSources(c); err != nil {
+				return err
+			}
+			if len(clusters) == 0 && options.ServesClusters() {
+				clusters = c.ClusterNames()
+			}
+			if options.Clusters, err = worker.OpenClusters(c, clusters, worker.Openings{Hold: holding, Logger: logger}); err != nil {
+				return err
+			}
+			w, err := worker.New(options)
+			if err != nil {
+				return err
+			}
+			return w.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringSliceVar(&clusters, "cluster", nil, "cluster to serve; may repeat (default: every configured one)")
+	cmd.Flags().StringSliceVar(&roles, "role", nil, "workflows, control or io; may repeat (default: all)")
+	cmd.Flags().StringVar(&address, "http", "", "address of /healthz, /readyz and /metrics")
+	cmd.Flags().StringVar(&hold, "hold", "", "block at this point of a job, for fault tests")
+	cmd.Flags().StringVar(&holdFile, "hold-file", "held", "file made when the point is reached")
+	for _, name := range []string{"hold", "hold-file"} {
+		if err := cmd.Flags().MarkHidden(name); err != nil {
+			panic(fmt.Sprintf("flag %s: %v", name, err)) // the flag is defined above
+		}
+	}
+	return cmd
+}
+
+func roleList(names []string) []worker.Role {
+	roles := make([]worker.Role, 0, len(names))
+	for _, name := range names {
+		roles = append(roles, worker.Role(strings.TrimSpace(name)))
+	}
+	return roles
+}
+
+func starterCommand(flags *common) *cobra.Command {
+	return &cobra.Command{
+		Use: "starter", Short: "Find jobs at model-manage and start their workflows", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, logger, err := flags.load(nil)
+			if err != nil {
+				return err
+			}
+			temporal, _, err := dial(logger, nil)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			_, registry, err := worker.OpenSources(c)
+			if err != nil {
+				return err
+			}
+			s, err := starter.New(starter.Options{
+				Client: temporal, Registry: registry, PollInterval: c.Starter.PollInterval, Logger: logger,
+			})
+			if err != nil {
+				return err
+			}
+			return s.Run(cmd.Context())
+		},
+	}
+}
+
+func adminCommand(flags *common) *cobra.Command {
+	admin := &cobra.Command{Use: "admin", Short: "Set up and look after an installation"}
+	admin.AddCommand(&cobra.Command{
+		Use: "init", Short: "Register the search attributes the namespace lacks", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			logger := telemetry.NewLogger(cmd.ErrOrStderr(), flags.logLevel, flags.logFormat)
+			temporal, namespace, err := dial(logger, nil)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			added, err := worker.InitNamespace(cmd.Context(), temporal, namespace)
+			if err != nil {
+				return err
+			}
+			if len(added) == 0 {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "namespace %s has every search attribute already\n", namespace)
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "namespace %s: registered %s\n", namespace, strings.Join(added, ", "))
+			return err
+		},
+	})
+	return admin
+}

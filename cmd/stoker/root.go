@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/telemetry"
+)
+
+// version is set by the build.
+var version = ""
+
+// common are the flags every role has.
+type common struct {
+	configFile string
+	logLevel   string
+	logFormat  string
+}
+
+func rootCommand() *cobra.Command {
+	var flags common
+	root := &cobra.Command{
+		Use:   "stoker",
+		Short: "Durable Spark batch jobs on Temporal",
+		Long: "Stoker runs each Spark batch job as one Temporal workflow, so that it always ends properly\n" +
+			"and is launched once. How to reach Temporal is told by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,\n" +
+			"TEMPORAL_PROFILE and the other variables of the Temporal SDK's environment configuration.",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVarP(&flags.configFile, "config", "c", os.Getenv("STOKER_CONFIG"),
+		"configuration file (YAML); default $STOKER_CONFIG")
+	root.PersistentFlags().StringVar(&flags.logLevel, "log-level", "", "debug, info, warn or error")
+	root.PersistentFlags().StringVar(&flags.logFormat, "log-format", "", "text or json")
+	root.AddCommand(workerCommand(&flags), starterCommand(&flags), adminCommand(&flags), versionCommand())
+	return root
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := version
+			if info, ok := debug.ReadBuildInfo(); v == "" && ok {
+				v = info.Main.Version
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "stoker", v)
+			return err
+		},
+	}
+}
+
+// load reads the configuration with the flags on top.
+func (f *common) load(overrides map[string]any) (config.Config, *slog.Logger, error) {
+	if f.configFile == "" {
+		return config.Config{}, nil, errors.New("no configuration: name a file with --config or STOKER_CONFIG (stoker.example.yaml shows every key)")
+	}
+	if overrides == nil {
+		overrides = map[string]any{}
+	}
+	if f.logLevel != "" {
+		overrides["log/level"] = f.logLevel
+	}
+	if f.logFormat != "" {
+		overrides["log/format"] = f.logFormat
+	}
+	c, err := config.FromEnvironment(f.configFile, overrides)
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	return c, telemetry.NewLogger(os.Stderr, c.Log.Level, c.Log.Format), nil
+}
+
+// dial connects to Temporal as the SDK's environment configuration says.
+func dial(logger *slog.Logger, metrics *telemetry.Metrics) (client.Client, string, error) {
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return nil, "", fmt.Errorf("read temporal's environment configuration: %w", err)
+	}
+	options.Logger = log.NewStructuredLogger(logger)
+	if metrics != nil {
+		options.MetricsHandler = metrics.Handler()
+	}
+	if options.Namespace == "" {
+		options.Namespace = client.DefaultNamespace
+	}
+	if options.HostPort == "" {
+		options.HostPort = client.DefaultHostPort
+	}
+	c, err := client.Dial(options)
+	if err != nil {
+		return nil, "", fmt.Errorf("connect to temporal at %s: %w; set TEMPORAL_ADDRESS", options.HostPort, err)
+	}
+	return c, options.Namespace, nil
+}

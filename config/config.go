@@ -1,0 +1,275 @@
+// Package config is Stoker's configuration: one struct with its defaults, read
+// from YAML, environment and flags, and checked as a whole. How to reach
+// Temporal is not part of it: that is the Temporal SDK's own environment
+// configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, profiles).
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/spark/options"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/parts"
+)
+
+// Config is everything a Stoker process can be told. One file serves all roles.
+type Config struct {
+	// Installation names this installation of Stoker; it is written into every
+	// reservation, and another installation never touches what carries it.
+	Installation string `koanf:"installation"`
+	// ModelManage is where batch jobs come from and are reported to.
+	ModelManage modelmanage.Config `koanf:"modelManage"`
+	// Clusters by name: lower-case letters, digits and '-'.
+	Clusters map[string]Cluster `koanf:"clusters"`
+	// Jobs are the defaults and bounds of every job.
+	Jobs Jobs `koanf:"jobs"`
+	// Starter is the role that picks up jobs.
+	Starter Starter `koanf:"starter"`
+	// Worker is the role that runs them.
+	Worker Worker `koanf:"worker"`
+	// Log of every role.
+	Log Log `koanf:"log"`
+}
+
+// Jobs are the defaults and bounds of every job.
+type Jobs struct {
+	// Deadline of a job that asks for none, from its start to its end, queueing
+	// included.
+	Deadline time.Duration `koanf:"deadline"`
+	// MaxDeadline is the most a job may ask for.
+	MaxDeadline time.Duration `koanf:"maxDeadline"`
+	// RunLimit bounds the running phase alone; 0 is no limit.
+	RunLimit time.Duration `koanf:"runLimit"`
+	// OutageLimit is how long a cluster or its worker may be out of reach before
+	// a job is given up.
+	OutageLimit time.Duration `koanf:"outageLimit"`
+	// InfrastructureRetries is how many more attempts follow infrastructure
+	// failures, if the model's own code provably never began.
+	InfrastructureRetries int `koanf:"infrastructureRetries"`
+	// RerunAfterStart allows them although the model's code may have begun.
+	RerunAfterStart bool `koanf:"rerunAfterStart"`
+}
+
+// Starter is the role that picks up jobs.
+type Starter struct {
+	// PollInterval between two looks at model-manage.
+	PollInterval time.Duration `koanf:"pollInterval"`
+}
+
+// Worker is the role that runs workflows and activities.
+type Worker struct {
+	// HTTPAddress serves /healthz, /readyz and /metrics; "" serves nothing.
+	HTTPAddress string `koanf:"httpAddress"`
+	// StopTimeout is how long activities may finish after a stop is asked for.
+	StopTimeout time.Duration `koanf:"stopTimeout"`
+	// ControlSlots bounds concurrent launches, looks and kills per cluster.
+	ControlSlots int `koanf:"controlSlots"`
+	// TransferSlots bounds concurrent transfers of data per cluster.
+	TransferSlots int `koanf:"transferSlots"`
+}
+
+// Log of every role.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `koanf:"level"`
+	// Format is text or json.
+	Format string `koanf:"format"`
+}
+
+// Cluster is a place where applications run.
+type Cluster struct {
+	// Type of cluster manager: "local".
+	Type string `koanf:"type"`
+	// Root is the directory of the job directories, an absolute path in the
+	// cluster's default file system.
+	Root string `koanf:"root"`
+	// Spark says what jobs may ask of Spark.
+	Spark options.Cluster `koanf:"spark"`
+	// Local belongs to type "local".
+	Local Local `koanf:"local"`
+	// UnverifiableInputs says what becomes of input URLs whose scheme no store
+	// of the cluster serves: "refuse" or "allow".
+	UnverifiableInputs store.Policy `koanf:"unverifiableInputs"`
+	// Header says what happens to the header lines of an embedded CSV output's
+	// parts: "auto", "keep" or "once".
+	Header parts.Header `koanf:"header"`
+	// MaxOutputBytes bounds one embedded output, MaxOutputsBytes all of a job.
+	MaxOutputBytes  int64 `koanf:"maxOutputBytes"`
+	MaxOutputsBytes int64 `koanf:"maxOutputsBytes"`
+}
+
+// Local is a cluster of one host: spark-submit under a supervisor.
+type Local struct {
+	// SparkHome holds bin/spark-submit; "" takes SPARK_HOME.
+	SparkHome string `koanf:"sparkHome"`
+	// Python is the interpreter of driver and executors; "" takes PYSPARK_PYTHON,
+	// else python3.
+	Python string `koanf:"python"`
+	// JavaHome; "" takes JAVA_HOME, else java on the PATH.
+	JavaHome string `koanf:"javaHome"`
+	// Concurrency is how many applications may run at once.
+	Concurrency int `koanf:"concurrency"`
+	// KillGrace is the time between SIGTERM and SIGKILL.
+	KillGrace time.Duration `koanf:"killGrace"`
+	// Env is added to the environment of every application.
+	Env map[string]string `koanf:"env"`
+	// SecretsDir holds one file per secret, for values "secret:<name>".
+	SecretsDir string `koanf:"secretsDir"`
+}
+
+// Default returns the configuration without clusters and without the address
+// of model-manage.
+func Default() Config {
+	return Config{
+		Installation: "stoker",
+		ModelManage:  modelmanage.DefaultConfig(),
+		Clusters:     map[string]Cluster{},
+		Jobs: Jobs{
+			Deadline: 24 * time.Hour, MaxDeadline: 7 * 24 * time.Hour, OutageLimit: 2 * time.Hour,
+			InfrastructureRetries: 2,
+		},
+		Starter: Starter{PollInterval: 2 * time.Second},
+		Worker: Worker{
+			HTTPAddress: "127.0.0.1:9464", StopTimeout: 30 * time.Second, ControlSlots: 200, TransferSlots: 8,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// DefaultCluster returns what a cluster has unless it says otherwise.
+func DefaultCluster() Cluster {
+	return Cluster{
+		Type:               "local",
+		Spark:              options.Cluster{Master: "local[1]", DeployMode: "client"},
+		Local:              Local{Concurrency: 2, KillGrace: 10 * time.Second},
+		UnverifiableInputs: store.PolicyRefuse,
+		Header:             parts.HeaderAuto,
+		MaxOutputBytes:     8 << 20,
+		MaxOutputsBytes:    10 << 20,
+	}
+}
+
+var clusterName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// Validate reports every problem at once, as a job.Error of code invalid.
+func (c Config) Validate() error {
+	var problems []string
+	addf := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if c.Installation == "" {
+		addf("installation: is needed")
+	}
+	if err := c.ModelManage.Validate(); err != nil {
+		for _, p := range job.ProblemsOf(err) {
+			addf("modelManage.%s", p)
+		}
+	}
+	if len(c.Clusters) == 0 {
+		addf("clusters: at least one is needed")
+	}
+	for _, name := range c.ClusterNames() {
+		c.Clusters[name].validate(name, addf)
+	}
+	for i, e := range c.ModelManage.Engines {
+		if _, ok := c.Clusters[e.Cluster]; !ok && e.Cluster != "" {
+			addf("modelManage.engines[%d].cluster: %q is not a configured cluster", i, e.Cluster)
+		}
+	}
+	c.Jobs.validate(addf)
+	if c.Starter.PollInterval < 100*time.Millisecond {
+		addf("starter.pollInterval: must be at least 100ms, got %s", c.Starter.PollInterval)
+	}
+	if c.Worker.StopTimeout <= 0 || c.Worker.ControlSlots <= 0 || c.Worker.TransferSlots <= 0 {
+		addf("worker: stopTimeout, controlSlots and transferSlots must be positive")
+	}
+	switch c.Log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		addf("log.level: must be debug, info, warn or error, got %q", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		addf("log.format: must be text or json, got %q", c.Log.Format)
+	}
+	if len(problems) > 0 {
+		return job.Invalid("the configuration is wrong", problems)
+	}
+	return nil
+}
+
+func (j Jobs) validate(addf func(string, ...any)) {
+	if j.Deadline <= 0 {
+		addf("jobs.deadline: must be positive, got %s", j.Deadline)
+	}
+	if j.MaxDeadline < j.Deadline {
+		addf("jobs.maxDeadline: must not be below jobs.deadline (%s), got %s", j.Deadline, j.MaxDeadline)
+	}
+	if j.RunLimit < 0 {
+		addf("jobs.runLimit: must not be negative, got %s", j.RunLimit)
+	}
+	if j.OutageLimit <= 0 {
+		addf("jobs.outageLimit: must be positive, got %s", j.OutageLimit)
+	}
+	if j.InfrastructureRetries < 0 || j.InfrastructureRetries > 10 {
+		addf("jobs.infrastructureRetries: must be 0 to 10, got %d", j.InfrastructureRetries)
+	}
+}
+
+func (c Cluster) validate(name string, addf func(string, ...any)) {
+	at := "clusters." + name
+	if !clusterName.MatchString(name) {
+		addf("%s: a cluster's name must be lower-case letters, digits and '-', at most 40", at)
+	}
+	if c.Type != "local" {
+		addf("%s.type: must be local, got %q", at, c.Type)
+	}
+	if !filepath.IsAbs(c.Root) || filepath.Clean(c.Root) == "/" {
+		addf("%s.root: must be an absolute directory, got %q", at, c.Root)
+	}
+	if c.Local.Concurrency < 1 {
+		addf("%s.local.concurrency: must be at least 1, got %d", at, c.Local.Concurrency)
+	}
+	if c.Local.KillGrace <= 0 {
+		addf("%s.local.killGrace: must be positive, got %s", at, c.Local.KillGrace)
+	}
+	if c.UnverifiableInputs != store.PolicyRefuse && c.UnverifiableInputs != store.PolicyAllow {
+		addf("%s.unverifiableInputs: must be refuse or allow, got %q", at, c.UnverifiableInputs)
+	}
+	switch c.Header {
+	case parts.HeaderAuto, parts.HeaderKeep, parts.HeaderOnce:
+	default:
+		addf("%s.header: must be auto, keep or once, got %q", at, c.Header)
+	}
+	if c.MaxOutputBytes <= 0 || c.MaxOutputsBytes < c.MaxOutputBytes {
+		addf("%s: maxOutputBytes must be positive and maxOutputsBytes no less", at)
+	}
+}
+
+// ClusterNames returns the configured clusters in order.
+func (c Config) ClusterNames() []string {
+	names := make([]string, 0, len(c.Clusters))
+	for name := range c.Clusters {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Conversion is what turning a model-manage document into a job needs to know.
+func (c Config) Conversion() modelmanage.Conversion {
+	conversion := c.ModelManage.Conversion()
+	conversion.Clusters = make(map[string]options.Cluster, len(c.Clusters))
+	for name, cluster := range c.Clusters {
+		conversion.Clusters[name] = cluster.Spark
+	}
+	conversion.Deadline, conversion.MaxDeadline = c.Jobs.Deadline, c.Jobs.MaxDeadline
+	conversion.RunLimit, conversion.OutageLimit = c.Jobs.RunLimit, c.Jobs.OutageLimit
+	conversion.Retry = job.RetryPolicy{
+		InfrastructureRetries: c.Jobs.InfrastructureRetries, RerunAfterStart: c.Jobs.RerunAfterStart,
+	}
+	return conversion
+}

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/structs"
+	"github.com/knadh/koanf/v2"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// EnvPrefix of the environment variables that override the file. The rest of
+// the name is the key with "__" between levels': STOKER_MODELMANAGE__BASEURL.
+const EnvPrefix = "STOKER_"
+
+// delimiter of key paths: not ".", which Spark's own keys are full of.
+const delimiter = "/"
+
+// Load reads the configuration: defaults, then the YAML file (none if path is
+// ""), then environment variables, then overrides by key. Unknown keys are
+// errors, so that a misspelt one is not silently ignored. The result is valid.
+func Load(path string, environ []string, overrides map[string]any) (Config, error) {
+	k := koanf.New(delimiter)
+	if err := k.Load(structs.Provider(Default(), "koanf"), nil); err != nil {
+		return Config{}, fmt.Errorf("load the default configuration: %w", err)
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return Config{}, job.Errorf(job.CodeInvalid, "configuration file %s does not exist; name one with --config", path)
+			}
+			return Config{}, job.Errorf(job.CodeInvalid, "read configuration file %s: %w", path, err)
+		}
+	}
+	if err := clusterDefaults(k); err != nil {
+		return Config{}, err
+	}
+	known := knownKeys(k)
+	err := k.Load(env.Provider(delimiter, env.Opt{
+		Prefix:      EnvPrefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			key := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, EnvPrefix), "__", delimiter))
+			return known[key], value // "" for a variable that is no key of ours
+		},
+	}), nil)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the environment: %w", err)
+	}
+	if err := k.Load(confmap.Provider(overrides, delimiter), nil); err != nil {
+		return Config{}, fmt.Errorf("apply flags: %w", err)
+	}
+	config, err := decode(k)
+	if err != nil {
+		return Config{}, job.Errorf(job.CodeInvalid, "read the configuration: %w", err)
+	}
+	return config, config.Validate()
+}
+
+// clusterDefaults puts the defaults of a cluster under each that is configured.
+func clusterDefaults(k *koanf.Koanf) error {
+	for _, name := range k.MapKeys("clusters") {
+		given := k.Cut("clusters" + delimiter + name)
+		whole := koanf.New(delimiter)
+		if err := whole.Load(structs.Provider(DefaultCluster(), "koanf"), nil); err != nil {
+			return fmt.Errorf("load the defaults of cluster %s: %w", name, err)
+		}
+		if err := whole.Merge(given); err != nil {
+			return job.Errorf(job.CodeInvalid, "clusters.%s: %w", name, err)
+		}
+		if err := k.MergeAt(whole, "clusters"+delimiter+name); err != nil {
+			return job.Errorf(job.CodeInvalid, "clusters.%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// knownKeys maps the lower-case form of every key to the key: environment
+// variables have no case.
+func knownKeys(k *koanf.Koanf) map[string]string {
+	known := map[string]string{}
+	for _, key := range k.Keys() {
+		known[strings.ToLower(key)] = key
+	}
+	return known
+}
+
+func decode(k *koanf.Koanf) (Config, error) {
+	var config Config
+	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
+		Result: &config, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(
+			mapstructure.StringToTimeDurationHookFunc(),
+			mapstructure.StringToSliceHookFunc(","),
+		),
+	})
+	if err != nil {
+		return Config{}, err
+	}
+	return config, decoder.Decode(k.Raw())
+}
+
+// FromEnvironment is Load with the process's own environment.
+func FromEnvironment(path string, overrides map[string]any) (Config, error) {
+	return Load(path, os.Environ(), overrides)
+}

@@ -1,0 +1,148 @@
+// Package samples holds the jobs that stoker-dev runs to show itself: real
+// PySpark, each with the end it is expected to have.
+package samples
+
+import (
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+//go:embed models/*.py
+var models embed.FS
+
+// Sample is one job document and what is expected of it.
+type Sample struct {
+	Name     string
+	Document map[string]any
+	// Status that the document must end in.
+	Status string
+	// Cancel the job once it runs.
+	Cancel bool
+	// Check looks at the finished document; nil if the status says all.
+	Check func(document map[string]any) error
+}
+
+// ID of the sample's document.
+func (s Sample) ID() string { return s.Document["id"].(string) } //nolint:forcetypeassert // made here
+
+type object = map[string]any
+
+// engine is stoker-dev's own.
+func engine() object { return object{"engineType": "SPARK_RUNTIME", "name": "spark-runtime-1"} }
+
+func source(file, field, function string) object {
+	text, err := models.ReadFile("models/" + file)
+	if err != nil {
+		panic(fmt.Sprintf("sample model %s: %v", file, err)) // embedded
+	}
+	asset := object{
+		"assetType": "SOURCE_CODE", "assetRole": "MODEL_SOURCE", "name": file, "primaryModelSource": field != "",
+		"sourceCode": string(text), "sourceCodeFilePath": file, "sourceCodeType": "MODEL",
+	}
+	if function != "" {
+		asset[field] = function
+	}
+	return asset
+}
+
+func model(name string, assets ...any) object {
+	return object{"id": "model-" + name, "storedModel": object{
+		"modelMetaData": object{"name": name, "type": "PYSPARK"}, "modelAssets": assets,
+	}}
+}
+
+func embedded(name, format, content string) object {
+	asset := object{"assetType": "FILE", "assetRole": "UNKNOWN", "name": name, "filename": name, "fileFormat": format, "fileSize": len(content)}
+	if content != "" {
+		asset["fileContent"] = base64.StdEncoding.EncodeToString([]byte(content))
+	}
+	return asset
+}
+
+func byURL(name, format, url string) object {
+	return object{
+		"assetType": "EXTERNAL_FILE", "assetRole": "UNKNOWN", "name": name, "filename": name, "fileFormat": format, "fileUrl": url,
+		"repositoryInfo": object{"repositoryType": "HDFS_REPOSITORY", "host": "", "port": 0},
+	}
+}
+
+func document(id, kind, name string, model object, inputs, outputs []any, parameters object) object {
+	return object{
+		"id": id, "jobType": kind, "jobStatus": "CREATED", "group": "samples", "createdBy": "stoker-dev",
+		"model": model, "targetEngine": engine(), "inputData": inputs, "outputData": outputs,
+		"jobParameters": parameters, "metaData": object{"name": name},
+	}
+}
+
+const loans = "id,amount,income\n1,1000,40000\n2,25000,30000\n3,5000,52000\n"
+
+// All returns the samples, with ids that begin with a prefix and files by URL
+// under a directory, which is made.
+func All(prefix, dir string) ([]Sample, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the samples' directory: %w", err)
+	}
+	input := filepath.Join(dir, "loans 2026.csv")
+	if err := os.WriteFile(input, []byte(loans), 0o600); err != nil {
+		return nil, fmt.Errorf("write the samples' input: %w", err)
+	}
+	out := func(name string) string { return filepath.Join(dir, prefix+"-"+name) }
+	scoring := func() object {
+		return model("credit-scoring", source("score.py", "scoreFunction", "score"), source("helpers.py", "", ""))
+	}
+	return []Sample{
+		{
+			Name: "scoring, embedded CSV in and out", Status: "COMPLETE",
+			Document: document(prefix+"-embedded", "MODEL_BATCH_JOB", "credit scoring", scoring(),
+				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("scores.csv", "CSV", "")}, object{"threshold": "0.2"}),
+			Check: hasContent("id,score"),
+		},
+		{
+			Name: "scoring, by URL in and out", Status: "COMPLETE",
+			Document: document(prefix+"-url", "MODEL_BATCH_JOB", "credit scoring", scoring(),
+				[]any{byURL("loans.csv", "CSV", input)}, []any{byURL("scores", "CSV", "hdfs://"+out("scores"))}, object{}),
+		},
+		{
+			Name: "scoring, a mix of both", Status: "COMPLETE",
+			Document: document(prefix+"-mix", "MODEL_BATCH_JOB", "credit scoring", scoring(),
+				[]any{byURL("loans.csv", "CSV", "file://"+input), embedded("more.csv", "CSV", loans)},
+				[]any{embedded("scores.csv", "CSV", ""), byURL("copy", "CSV", out("copy"))}, object{}),
+			Check: hasContent("id,score"),
+		},
+		{
+			Name: "metrics, one JSON document out", Status: "COMPLETE",
+			Document: document(prefix+"-metrics", "MODEL_BATCH_TEST_JOB", "loan metrics",
+				model("loan-metrics", source("metrics.py", "metricsFunction", "")),
+				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("test_result.json", "JSON", "")}, object{}),
+			Check: hasContent(`"count":3`),
+		},
+		{
+			Name: "training, writes a model directory", Status: "COMPLETE",
+			Document: document(prefix+"-training", "MODEL_BATCH_TRAINING_JOB", "loan training",
+				model("loan-training", source("train.py", "trainFunction", "train")),
+				[]any{byURL("loans.csv", "CSV", input)}, []any{byURL("model", "UNKNOWN", out("model"))}, object{}),
+		},
+		{
+			Name: "a model that raises", Status: "ERROR",
+			Document: document(prefix+"-raises", "MODEL_BATCH_JOB", "broken scoring",
+				model("broken", source("raises.py", "scoreFunction", "score")),
+				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("scores.csv", "CSV", "")}, object{}),
+			Check: hasMessage("ValueError"),
+		},
+		{
+			Name: "an input that is not there", Status: "ERROR",
+			Document: document(prefix+"-missing", "MODEL_BATCH_JOB", "credit scoring", scoring(),
+				[]any{byURL("loans.csv", "CSV", filepath.Join(dir, "nowhere.csv"))}, []any{embedded("scores.csv", "CSV", "")}, object{}),
+			Check: hasMessage("nowhere.csv"),
+		},
+		{
+			Name: "a long job, cancelled", Status: "CANCELLED", Cancel: true,
+			Document: document(prefix+"-long", "MODEL_BATCH_JOB", "long scoring",
+				model("long", source("long.py", "scoreFunction", "score")),
+				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("scores.csv", "CSV", "")}, object{}),
+		},
+	}, nil
+}

@@ -1,0 +1,299 @@
+// Package stack starts a whole Stoker on one machine, in one process: Temporal
+// with its Web UI, a model-manage simulator, a worker, a starter and a local
+// Spark. Parts can be left out, so that fault tests run them as processes of
+// their own on the same state.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"golang.org/x/sys/unix"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/dev/simulator"
+	"github.com/stoker-spark/stoker/dev/temporal"
+	"github.com/stoker-spark/stoker/starter"
+	"github.com/stoker-spark/stoker/telemetry"
+	"github.com/stoker-spark/stoker/worker"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// Part is one part of the stack.
+type Part string
+
+// The parts.
+const (
+	PartTemporal    Part = "temporal"
+	PartModelManage Part = "modelmanage"
+	PartWorker      Part = "worker"
+	PartStarter     Part = "starter"
+)
+
+// Parts lists every part.
+func Parts() []Part { return []Part{PartTemporal, PartModelManage, PartWorker, PartStarter} }
+
+// Ports on loopback.
+type Ports struct{ Temporal, WebUI, ModelManage, Metrics int }
+
+// PortsAt returns the default ports, all shifted by an offset.
+func PortsAt(offset int) Ports {
+	return Ports{Temporal: 7233 + offset, WebUI: 8233 + offset, ModelManage: 8090 + offset, Metrics: 9464 + offset}
+}
+
+// Options of a stack.
+type Options struct {
+	// State is the directory of everything that must outlive the process.
+	State string
+	Ports Ports
+	// Parts to start; empty starts all.
+	Parts []Part
+	Spark Spark
+	// Supervisor is the command line of a local supervisor.
+	Supervisor []string
+	// Configure changes the configuration before it is used; may be nil.
+	Configure func(*config.Config)
+	Hold      worker.Hold
+	Logger    *slog.Logger
+}
+
+func (o Options) has(part Part) bool { return len(o.Parts) == 0 || slices.Contains(o.Parts, part) }
+
+// Stack is a running stack.
+type Stack struct {
+	Options     Options
+	Config      config.Config
+	Client      client.Client
+	ModelManage *simulator.Server
+
+	cancel  context.CancelFunc
+	running []func() error // each waits for a part to end
+	closers []func() error
+}
+
+// Start starts the parts; what Start has returned is ready. A state that another
+// process uses is refused.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Stack{Options: o, cancel: cancel}
+	defer func() {
+		if err != nil {
+			_ = s.Stop() // the first error is the one to tell
+		}
+	}()
+	if err := s.claimState(); err != nil {
+		return nil, err
+	}
+	if s.Config, err = WriteConfig(o); err != nil {
+		return nil, err
+	}
+	if o.has(PartTemporal) {
+		if err := s.startTemporal(); err != nil {
+			return nil, err
+		}
+	}
+	if o.has(PartModelManage) {
+		if err := s.startModelManage(); err != nil {
+			return nil, err
+		}
+	}
+	if s.Client, err = Dial(ctx, o.Ports, o.Logger); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { s.Client.Close(); return nil })
+	if o.has(PartTemporal) {
+		if err := awaitAttributes(ctx, s.Client); err != nil {
+			return nil, err
+		}
+	}
+	if o.has(PartWorker) {
+		if err := s.startWorker(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if o.has(PartStarter) {
+		if err := s.startStarter(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Stop stops the parts in an order that lets jobs go on where they are.
+func (s *Stack) Stop() error {
+	s.cancel()
+	var errs []error
+	for _, wait := range s.running {
+		errs = append(errs, wait())
+	}
+	slices.Reverse(s.closers)
+	for _, closer := range s.closers {
+		errs = append(errs, closer())
+	}
+	return errors.Join(errs...)
+}
+
+// claimState makes sure that one process at a time serves a part of a state.
+func (s *Stack) claimState() error {
+	if err := os.MkdirAll(s.Options.State, 0o700); err != nil {
+		return fmt.Errorf("make the state directory %s: %w", s.Options.State, err)
+	}
+	parts := s.Options.Parts
+	if len(parts) == 0 {
+		parts = Parts()
+	}
+	for _, part := range parts {
+		lock, err := os.OpenFile(filepath.Join(s.Options.State, string(part)+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return fmt.Errorf("lock the state: %w", err)
+		}
+		s.closers = append(s.closers, lock.Close)
+		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return fmt.Errorf("another stoker-dev (its %s) uses %s: stop it, or give --state another directory", part, s.Options.State)
+		}
+	}
+	return nil
+}
+
+func (s *Stack) startTemporal() error {
+	attributes := map[string]enums.IndexedValueType{}
+	for _, key := range workflows.SearchAttributes() {
+		attributes[key.GetName()] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	server, err := temporal.Start(temporal.Options{
+		Database: filepath.Join(s.Options.State, "temporal.sqlite"), Port: s.Options.Ports.Temporal,
+		UIPort: s.Options.Ports.WebUI, SearchAttributes: attributes,
+	})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, server.Stop)
+	return nil
+}
+
+func (s *Stack) startModelManage() error {
+	sim, err := simulator.New(simulator.Options{
+		Dir: filepath.Join(s.Options.State, "model-manage"), Logger: s.Options.Logger.With("part", "model-manage"),
+	})
+	if err != nil {
+		return err
+	}
+	s.ModelManage = sim
+	s.closers = append(s.closers, sim.Close)
+	address := fmt.Sprintf("127.0.0.1:%d", s.Options.Ports.ModelManage)
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("port %d for the model-manage simulator is taken: stop what uses it, or shift all ports with --port-offset", s.Options.Ports.ModelManage)
+	}
+	server := &http.Server{Handler: sim.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			s.Options.Logger.Error("the model-manage simulator stopped", "error", err)
+		}
+	}()
+	s.closers = append(s.closers, server.Close)
+	return nil
+}
+
+// Dial connects to the stack's Temporal and waits until it answers.
+func Dial(ctx context.Context, ports Ports, logger *slog.Logger) (client.Client, error) {
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		c, err := client.DialContext(ctx, client.Options{
+			HostPort: fmt.Sprintf("127.0.0.1:%d", ports.Temporal), Logger: sdklog.NewStructuredLogger(logger),
+		})
+		if err == nil {
+			return c, nil
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return nil, fmt.Errorf("temporal does not answer on port %d: %w", ports.Temporal, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// awaitAttributes waits until the server has its search attributes at hand.
+func awaitAttributes(ctx context.Context, c client.Client) error {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := worker.CheckNamespace(ctx, c)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			if _, initErr := worker.InitNamespace(ctx, c, client.DefaultNamespace); initErr != nil {
+				return errors.Join(err, initErr)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (s *Stack) startWorker(ctx context.Context) error {
+	metrics, err := telemetry.NewMetrics()
+	if err != nil {
+		return err
+	}
+	options := worker.Options{
+		Config: s.Config, Client: s.Client, Logger: s.Options.Logger.With("part", "worker"), Metrics: metrics,
+		Hold: s.Options.Hold,
+	}
+	if options.Sources, _, err = worker.OpenSources(s.Config); err != nil {
+		return err
+	}
+	options.Clusters, err = worker.OpenClusters(s.Config, s.Config.ClusterNames(), worker.Openings{
+		Supervisor: s.Options.Supervisor, Hold: s.Options.Hold, Logger: options.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	w, err := worker.New(options)
+	if err != nil {
+		return err
+	}
+	s.background(func() error { return w.Run(ctx) })
+	return nil
+}
+
+func (s *Stack) startStarter(ctx context.Context) error {
+	_, registry, err := worker.OpenSources(s.Config)
+	if err != nil {
+		return err
+	}
+	st, err := starter.New(starter.Options{
+		Client: s.Client, Registry: registry, PollInterval: s.Config.Starter.PollInterval,
+		Logger: s.Options.Logger.With("part", "starter"),
+	})
+	if err != nil {
+		return err
+	}
+	s.background(func() error { return st.Run(ctx) })
+	return nil
+}
+
+// background runs a part; an early end is told in the log and by Stop.
+func (s *Stack) background(run func() error) {
+	ended := make(chan error, 1)
+	go func() {
+		err := run()
+		if err != nil {
+			s.Options.Logger.Error("a part stopped", "error", err)
+		}
+		ended <- err
+	}()
+	s.running = append(s.running, func() error { return <-ended })
+}

@@ -1,0 +1,98 @@
+package job
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// SourceModelManage is the source name of jobs that model-manage holds.
+const SourceModelManage = "model-manage"
+
+// maxNameLength keeps names well below the 255 characters that SQL visibility
+// columns and file systems allow, with room for prefixes and suffixes.
+const maxNameLength = 150
+
+// Key identifies a job: who holds it, its id there, and which re-run it is.
+// Everything else that must be unique (workflow id, job directory,
+// application id) derives from it, never from a Temporal run id, so that a
+// reset or a restored database meets the same names again.
+type Key struct {
+	Source string `json:"source"`
+	ID     string `json:"id"`
+	// Rerun counts from 0, the first run of the job.
+	Rerun int `json:"rerun,omitempty"`
+}
+
+// Name is the key as one path-safe name: "<source>-<id>" and, for a re-run,
+// "-r<N>". An id with other characters than letters, digits, '.', '_' and '-',
+// or a very long one, is made safe and told apart by a digest.
+func (k Key) Name() string {
+	name := k.Source + "-" + k.ID
+	if !isPlainName(name) {
+		sum := sha256.Sum256([]byte(k.Source + "\x00" + k.ID))
+		name = plainName(name) + "-" + hex.EncodeToString(sum[:8])
+	}
+	if k.Rerun > 0 {
+		name = fmt.Sprintf("%s-r%d", name, k.Rerun)
+	}
+	return name
+}
+
+// WorkflowID is the id of the job's workflow: "sparkjob-<source>-<id>".
+func (k Key) WorkflowID() string { return "sparkjob-" + k.Name() }
+
+func (k Key) String() string { return k.Name() }
+
+// Validate reports whether the key can name a job.
+func (k Key) Validate() error {
+	if k.Source == "" || k.ID == "" {
+		return Errorf(CodeInvalid, "job key needs a source and an id, got source %q and id %q", k.Source, k.ID)
+	}
+	if k.Rerun < 0 {
+		return Errorf(CodeInvalid, "job key %s-%s: rerun %d is negative", k.Source, k.ID, k.Rerun)
+	}
+	return nil
+}
+
+func isPlainName(name string) bool {
+	if len(name) > maxNameLength {
+		return false
+	}
+	return plainName(name) == name
+}
+
+func plainName(name string) string {
+	var b strings.Builder
+	for _, r := range name {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('_')
+		}
+		if b.Len() >= maxNameLength-20 {
+			break
+		}
+	}
+	return b.String()
+}
+
+// Attempt is one try to run the job; each has its own job directory and at
+// most one Spark application.
+type Attempt struct {
+	// Job is Key.Name().
+	Job string `json:"job"`
+	// WorkflowID is where hints about this attempt go.
+	WorkflowID string `json:"workflowId"`
+	// Number counts from 1.
+	Number int `json:"number"`
+}
+
+// Attempt returns the nth attempt (from 1) of the job.
+func (k Key) Attempt(n int) Attempt {
+	return Attempt{Job: k.Name(), WorkflowID: k.WorkflowID(), Number: n}
+}
+
+func (a Attempt) String() string { return fmt.Sprintf("%s/%d", a.Job, a.Number) }

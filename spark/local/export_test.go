@@ -1,0 +1,4 @@
+package local
+
+// IsMarker for tests outside the package.
+var IsMarker = isMarker

@@ -1,0 +1,199 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+)
+
+const (
+	// recent is how long an ended application stays in Snapshot.
+	recent = 15 * time.Minute
+	// orphanCheck is how often Changes looks for supervisors that died without
+	// a word.
+	orphanCheck = time.Second
+)
+
+// entries reads an index directory, dirLive or dirEvents.
+func entries(root, index string) ([]entry, error) {
+	names, err := os.ReadDir(filepath.Join(root, index))
+	if err != nil {
+		return nil, err
+	}
+	found := make([]entry, 0, len(names))
+	for _, name := range names {
+		if e := readEntry(filepath.Join(root, index, name.Name())); e != nil {
+			found = append(found, *e)
+		}
+	}
+	return found, nil
+}
+
+// readEntry returns nil for what is no entry, or none any more.
+func readEntry(path string) *entry {
+	name := filepath.Base(path)
+	if strings.HasPrefix(name, ".") {
+		return nil // a temporary file
+	}
+	e, err := readJSON[entry](path)
+	if err != nil || e == nil || e.Application != name {
+		return nil
+	}
+	return e
+}
+
+// lives reports whether a claimed application still has a process: its
+// supervisor, its driver or anything marked.
+func (p procfs) lives(dir jobDir, application string) bool {
+	if held(dir.path(fileSupervisorLock)) {
+		return !exists(dir.path(fileExit))
+	}
+	if exists(dir.path(fileExit)) {
+		return false
+	}
+	if held(dir.path(fileChildLock)) {
+		return true
+	}
+	if c, err := readJSON[child](dir.path(fileChild)); err == nil && c != nil && p.alive(c.process) {
+		return true
+	}
+	return len(p.members(application, 0)) > 0
+}
+
+// live counts the live applications of a cluster and removes the index entries
+// of others. The caller holds the root lock.
+func (p procfs) live(root string) int {
+	list, err := entries(root, dirLive)
+	if err != nil {
+		return 0
+	}
+	count := 0
+	for _, e := range list {
+		if p.lives(jobDir(spark.JobDir(root, e.Attempt)), e.Application) {
+			count++
+			continue
+		}
+		_ = os.Remove(filepath.Join(root, dirLive, e.Application)) // looked at again next time
+	}
+	return count
+}
+
+// Snapshot implements spark.Manager, from the index: the live applications and
+// those that changed lately.
+func (m *Manager) Snapshot(ctx context.Context) ([]spark.Sighting, error) {
+	live, err := entries(m.opts.Root, dirLive)
+	if err != nil {
+		return nil, m.unavailable("list the live applications", err)
+	}
+	events, err := entries(m.opts.Root, dirEvents)
+	if err != nil {
+		return nil, m.unavailable("list the recent applications", err)
+	}
+	known := map[string]bool{}
+	var sightings []spark.Sighting
+	for i, e := range append(live, events...) {
+		old := i >= len(live) && time.Since(e.At) > recent
+		if known[e.Application] || e.Installation != m.opts.Installation {
+			continue
+		}
+		known[e.Application] = true
+		if old {
+			_ = os.Remove(filepath.Join(m.opts.Root, dirEvents, e.Application)) // tried again next time
+			continue
+		}
+		o, err := m.Observe(ctx, e.Attempt)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, m.unavailable("list the applications", ctx.Err())
+			}
+			m.opts.Logger.Warn("cannot observe an application of the index", "cluster", m.opts.Cluster, "app", e.Application, "err", err)
+			continue
+		}
+		sightings = append(sightings, spark.Sighting{Attempt: e.Attempt, Application: e.Application, Observation: o})
+	}
+	return sightings, nil
+}
+
+// Changes implements spark.Notifier. Supervisors rewrite a file per
+// application in one directory; a supervisor that died without a word is found
+// by its lock.
+func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return m.unavailable("watch for changes", err)
+	}
+	defer func() { _ = watcher.Close() }() // nothing is lost with it
+	if err := watcher.Add(filepath.Join(m.opts.Root, dirEvents)); err != nil {
+		return m.unavailable("watch for changes", err)
+	}
+	send := func(e *entry) bool {
+		if e == nil || e.Installation != m.opts.Installation {
+			return true
+		}
+		select {
+		case changed <- e.Attempt:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	live, err := entries(m.opts.Root, dirLive)
+	if err != nil {
+		return m.unavailable("list the live applications", err)
+	}
+	for i := range live {
+		if !send(&live[i]) {
+			return ctx.Err()
+		}
+	}
+	orphans := map[string]bool{}
+	tick := time.NewTicker(orphanCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-watcher.Errors:
+			if errors.Is(err, fsnotify.ErrEventOverflow) {
+				continue // hints may be lost
+			}
+			return m.unavailable("watch for changes", err)
+		case event := <-watcher.Events:
+			if event.Has(fsnotify.Create|fsnotify.Write) && !send(readEntry(event.Name)) {
+				return ctx.Err()
+			}
+		case <-tick.C:
+			for _, e := range m.orphaned(orphans) {
+				if !send(&e) {
+					return ctx.Err()
+				}
+			}
+		}
+	}
+}
+
+// orphaned lists the live entries whose supervisor is dead, each once.
+func (m *Manager) orphaned(told map[string]bool) []entry {
+	live, err := entries(m.opts.Root, dirLive)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil // hints may be lost
+	}
+	var found []entry
+	for _, e := range live {
+		dir := jobDir(spark.JobDir(m.opts.Root, e.Attempt))
+		if !told[e.Application] && !held(dir.path(fileSupervisorLock)) {
+			told[e.Application] = true
+			found = append(found, e)
+		}
+	}
+	return found
+}

@@ -1,0 +1,245 @@
+package local
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const (
+	// envApplication marks every process of an application.
+	envApplication = "STOKER_APPLICATION"
+	// envSupervisor tells a supervisor from the application it launches.
+	envSupervisor = "STOKER_SUPERVISOR"
+)
+
+// process names one process for ever: a PID alone is reused.
+type process struct {
+	PID int `json:"pid"`
+	// StartTime in clock ticks since boot, field 22 of /proc/PID/stat.
+	StartTime uint64 `json:"startTime"`
+	BootID    string `json:"bootId"`
+}
+
+// member is a live process of an application.
+type member struct {
+	process
+	session int
+	// supervisor: it is a supervisor, or one that has not yet become what it
+	// launches (between fork and exec).
+	supervisor bool
+}
+
+// procfs reads a proc file system.
+type procfs string
+
+func (p procfs) path(name ...string) string {
+	return filepath.Join(append([]string{string(p)}, name...)...)
+}
+
+func (p procfs) line(name ...string) string {
+	data, err := os.ReadFile(p.path(name...))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+func (p procfs) bootID() string { return p.line("sys", "kernel", "random", "boot_id") }
+
+// pidNamespace is "pid:[<inode>]" of the calling process.
+func (p procfs) pidNamespace() string {
+	target, err := os.Readlink(p.path("self", "ns", "pid"))
+	if err != nil {
+		return ""
+	}
+	return target
+}
+
+// unit is the systemd service in whose cgroup the calling process runs, or "".
+func (p procfs) unit() string {
+	for line := range strings.SplitSeq(p.line("self", "cgroup"), "\n") {
+		_, path, _ := strings.Cut(line, ":")
+		controllers, path, _ := strings.Cut(path, ":")
+		if controllers != "" && controllers != "name=systemd" {
+			continue
+		}
+		for dir := path; dir != "/" && dir != "." && dir != ""; dir = filepath.Dir(dir) {
+			if strings.HasSuffix(dir, ".service") {
+				return filepath.Base(dir)
+			}
+		}
+	}
+	return ""
+}
+
+type procStat struct {
+	state                  byte
+	parent, group, session int
+	startTime              uint64
+}
+
+func (s procStat) dead() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
+
+func (p procfs) stat(pid int) (procStat, error) {
+	data, err := os.ReadFile(p.path(strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return procStat{}, err
+	}
+	return parseStat(data)
+}
+
+// parseStat reads /proc/PID/stat, whose second field may hold anything.
+func parseStat(data []byte) (procStat, error) {
+	end := bytes.LastIndexByte(data, ')')
+	if end < 0 {
+		return procStat{}, errors.New("no ')' in a process's stat")
+	}
+	fields := strings.Fields(string(data[end+1:]))
+	if len(fields) < 20 {
+		return procStat{}, fmt.Errorf("%d fields after ')' in a process's stat", len(fields))
+	}
+	s := procStat{state: fields[0][0]}
+	var errs [4]error
+	s.parent, errs[0] = strconv.Atoi(fields[1])
+	s.group, errs[1] = strconv.Atoi(fields[2])
+	s.session, errs[2] = strconv.Atoi(fields[3])
+	s.startTime, errs[3] = strconv.ParseUint(fields[19], 10, 64)
+	return s, errors.Join(errs[:]...)
+}
+
+// identify names a process that runs now.
+func (p procfs) identify(pid int) (process, error) {
+	s, err := p.stat(pid)
+	if err != nil {
+		return process{}, err
+	}
+	return process{PID: pid, StartTime: s.startTime, BootID: p.bootID()}, nil
+}
+
+// alive reports whether exactly this process still runs. A zombie does not.
+func (p procfs) alive(who process) bool {
+	if who.PID <= 0 || who.BootID == "" || who.BootID != p.bootID() {
+		return false
+	}
+	s, err := p.stat(who.PID)
+	return err == nil && s.startTime == who.StartTime && !s.dead()
+}
+
+// mark reports whether a process carries an application's mark, and whether as
+// a supervisor. Processes whose environment cannot be read do not.
+func (p procfs) mark(pid int, application string) (marked, supervisor bool) {
+	f, err := os.Open(p.path(strconv.Itoa(pid), "environ"))
+	if err != nil {
+		return false, false
+	}
+	defer func() { _ = f.Close() }() // only read from
+	env, err := io.ReadAll(io.LimitReader(f, 4<<20))
+	if err != nil {
+		return false, false
+	}
+	for entry := range bytes.SplitSeq(env, []byte{0}) {
+		switch string(entry) {
+		case envApplication + "=" + application:
+			marked = true
+		case envSupervisor + "=1":
+			supervisor = true
+		}
+	}
+	return marked, supervisor
+}
+
+// members lists the live processes that carry the application's mark and, if
+// session is not 0, those of that session. Only give a session whose leader is
+// known to be the application's own (alive, or dead and not yet reaped).
+func (p procfs) members(application string, session int) []member {
+	entries, err := os.ReadDir(string(p))
+	if err != nil {
+		return nil
+	}
+	boot := p.bootID()
+	var found []member
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		before, err := p.stat(pid)
+		if err != nil || before.dead() {
+			continue
+		}
+		marked, supervisor := p.mark(pid, application)
+		inSession := session != 0 && before.session == session
+		if !marked && !inSession {
+			continue
+		}
+		after, err := p.stat(pid)
+		if err != nil || after.startTime != before.startTime || after.dead() {
+			continue
+		}
+		found = append(found, member{
+			process: process{PID: pid, StartTime: after.startTime, BootID: boot},
+			session: after.session, supervisor: marked && supervisor,
+		})
+	}
+	return found
+}
+
+// holders lists the processes that have a file open, such as a lock.
+func (p procfs) holders(path string) []process {
+	entries, err := os.ReadDir(string(p))
+	if err != nil {
+		return nil
+	}
+	var found []process
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		who, err := p.identify(pid)
+		if err != nil {
+			continue
+		}
+		fds, err := os.ReadDir(p.path(entry.Name(), "fd"))
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			if target, err := os.Readlink(p.path(entry.Name(), "fd", fd.Name())); err == nil && target == path {
+				found = append(found, who)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// signal sends a signal to exactly this process, or to nobody: os.FindProcess
+// takes a handle on the PID before its start time is compared.
+func (p procfs) signal(who process, sig syscall.Signal) {
+	handle, err := os.FindProcess(who.PID)
+	if err != nil {
+		return
+	}
+	defer func() { _ = handle.Release() }() // frees the handle only
+	if p.alive(who) {
+		_ = handle.Signal(sig) // gone meanwhile is what was wanted
+	}
+}
+
+// signalGroup signals the process group that a leader made, if it still leads
+// it; without its leader a group's number means nothing.
+func (p procfs) signalGroup(leader process, sig syscall.Signal) {
+	s, err := p.stat(leader.PID)
+	if err != nil || s.startTime != leader.StartTime || leader.BootID != p.bootID() || s.group != leader.PID {
+		return
+	}
+	_ = syscall.Kill(-leader.PID, sig) // gone meanwhile is what was wanted
+}

@@ -1,0 +1,345 @@
+package options_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/stoker-spark/stoker/spark/options"
+)
+
+var yarn = options.Cluster{
+	Master: "yarn", DeployMode: "cluster",
+	Profile: options.Profile{Name: "small", AllowHadoop: []string{"spark.hadoop.fs.s3a.*", "spark.hadoop.dfs.replication"}},
+	Profiles: []options.Profile{{
+		Name: "capped", Conf: map[string]string{"spark.executor.memory": "1g"},
+		Limits: map[string]string{"spark.executor.memory": "4g", "spark.executor.instances": "10"},
+	}},
+}
+
+func resolve(parameters map[string]string) (options.Result, []string) {
+	return options.Resolve(yarn, options.Engine{}, parameters)
+}
+
+func TestOptionsReachSpark(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ key, value, conf, want string }{
+		{"--executor-memory", "512MB", "spark.executor.memory", "512m"},
+		{"--executor-memory", "1024", "spark.executor.memory", "1g"},
+		{"--driver-memory", " 2G ", "spark.driver.memory", "2g"},
+		{"--driver-cores", "2", "spark.driver.cores", "2"},
+		{"--executor-cores", " 4 ", "spark.executor.cores", "4"},
+		{"--num-executors", "3", "spark.executor.instances", "3"},
+		{"--total-executor-cores", "10", "spark.cores.max", "10"},
+		{"--queue", "etl", "spark.yarn.queue", "etl"},
+		{"--conf", "spark.sql.shuffle.partitions=8", "spark.sql.shuffle.partitions", "8"},
+		{"--conf", "spark.startDate=a=b", "spark.startDate", "a=b"},
+		{"spark.startDate", "2026-01-01", "spark.startDate", "2026-01-01"},
+		{"spark.sql.ansi.enabled", "true", "spark.sql.ansi.enabled", "true"},
+		{"spark.driver.maxResultSize", "0", "spark.driver.maxResultSize", "0"},
+		{"spark.executor.memoryOverhead", "1536", "spark.executor.memoryOverhead", "1536m"},
+		{"spark.executorEnv.TZ", "UTC", "spark.executorEnv.TZ", "UTC"},
+		{"spark.hadoop.fs.s3a.endpoint", "http://s3", "spark.hadoop.fs.s3a.endpoint", "http://s3"},
+		{"spark.hadoop.fs.s3a.secret.key", "secret:s3", "spark.hadoop.fs.s3a.secret.key", "secret:s3"},
+		{" spark.padded ", "x", "spark.padded", "x"},
+	} {
+		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
+			t.Parallel()
+			got, problems := resolve(map[string]string{tt.key: tt.value})
+			require.Empty(t, problems)
+			require.Equal(t, map[string]string{tt.conf: tt.want}, got.Options.Conf)
+			require.Empty(t, got.Options.Args)
+			require.Empty(t, got.Parameters)
+		})
+	}
+}
+
+func TestNameFlagsAndFreeParameters(t *testing.T) {
+	t.Parallel()
+	got, problems := resolve(map[string]string{
+		"--name": "nightly", "-v": "", "threshold": "0.05", "note": "two\nlines",
+		"--master": "yarn", "spark.master": "yarn", "--deploy-mode": "cluster",
+		"stoker.deadline": "2h", "stoker.runLimit": "90s", "stoker.cluster": "other", "stoker.profile": "small",
+	})
+	require.Empty(t, problems)
+	require.Equal(t, "nightly", got.Name)
+	require.Equal(t, "small", got.Profile)
+	require.Equal(t, []string{"--verbose"}, got.Options.Args)
+	require.Empty(t, got.Options.Conf)
+	require.Equal(t, map[string]string{"threshold": "0.05", "note": "two\nlines"}, got.Parameters)
+	require.Equal(t, options.Settings{Cluster: "other", Profile: "small", Deadline: 2 * time.Hour, RunLimit: 90 * time.Second}, got.Settings)
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ key, value, rule string }{
+		{"--keytab", "/etc/k", "--keytab"},
+		{"--KEYTAB ", "/etc/k", "--keytab"},
+		{"--principal", "hdfs", "--principal"},
+		{"--proxy-user", "root", "--proxy-user"},
+		{"--properties-file", "/etc/passwd", "--properties-file"},
+		{"--jars", "x.jar", "--jars"},
+		{"--class", "X", "--class"},
+		{"--remote", "sc://x", "rule -*"},
+		{"-Dx", "", "rule -*"},
+		{"--conf=spark.plugins=x", "", "is no option"},
+		{"--conf spark.plugins=x", "", "is no option"},
+		{"--master=yarn", "", "is no option"},
+		{"--master", "local[2]", `asks for master "local[2]", its cluster has yarn`},
+		{"--MASTER", "local", "asks for master"},
+		{"spark.master", "k8s://x", "asks for master"},
+		{"--deploy-mode", "client", "asks for deploy mode client"},
+		{"--conf", "spark.plugins=x", "rule spark.plugins"},
+		{"--conf", "spark.plugins", "must be spark.<key>=<value>"},
+		{"--conf", "stoker.cluster=x", "must be spark.<key>=<value>"},
+		{"--conf", "spark.master=local", "asks for master"},
+		{"spark.plugins ", "x", "rule spark.plugins"},
+		{"Spark.plugins", "x", "rule spark.plugins"},
+		{"Spark.startDate", "x", "lower case"},
+		{"spark.submit.pyFiles", "x", "rule spark.submit.*"},
+		{"spark.submit.deployMode", "cluster", "rule spark.submit.*"},
+		{"spark.jars", "x", "rule spark.jars"},
+		{"spark.jars.packages", "x", "rule spark.jars.*"},
+		{"spark.jars.ivySettings", "x", "rule spark.jars.*"},
+		{"spark.files", "/etc/passwd", "rule spark.files"},
+		{"spark.archives", "x", "rule spark.archives"},
+		{"spark.pyspark.python", "/bin/sh", "rule spark.pyspark.*"},
+		{"spark.app.id", "x", "rule spark.app.*"},
+		{"spark.local.dir", "/", "rule spark.local.dir"},
+		{"spark.driver.extraClassPath", "x", "rule spark.*extraClassPath"},
+		{"spark.executor.extraLibraryPath", "x", "rule spark.*extraLibraryPath"},
+		{"spark.driver.extraJavaOptions", "x", "rule spark.*javaOptions"},
+		{"spark.driver.defaultJavaOptions", "x", "rule spark.*javaOptions"},
+		{"spark.extraListeners", "x", "rule spark.*extraListeners"},
+		{"spark.kerberos.keytab", "x", "rule spark.*keytab*"},
+		{"spark.kerberos.renewal.credentials", "x", "rule spark.kerberos.*"},
+		{"spark.yarn.keytab", "x", "rule spark.*keytab*"},
+		{"spark.yarn.dist.files", "file:/etc/passwd", "rule spark.yarn.dist.*"},
+		{"spark.driver.resource.gpu.discoveryScript", "/bin/sh", "discoveryScript"},
+		{"spark.hadoop.fs.defaultFS", "x", "rule spark.hadoop.*"},
+		{"spark.hive.metastore.uris", "x", "rule spark.hive.*"},
+		{"spark.executorEnv.LD_PRELOAD", "x", "LD_*"},
+		{"spark.yarn.appMasterEnv.PYTHONPATH", "x", "PYTHON*"},
+		{"spark.kubernetes.driverEnv.SPARK_HOME", "x", "SPARK*"},
+		{"spark.kubernetes.driver.podTemplateFile", "x", "podTemplate"},
+		{"spark.yarn.maxAppAttempts", "3", "spark.yarn.maxAppAttempts"},
+		{"spark.a=b\nspark.plugins", "x", "is no key of Spark"},
+		{"spark.", "x", "lower case"},
+		{"spark.x", "a\nspark.plugins=b", "control character"},
+		{"spark.x", "a\x00b", "control character"},
+		{"spark.x", "${env:HOME}", "environment"},
+		{"spark.my.password", "hunter2", "secret:<name>"},
+		{"spark.MY.ToKeN", "x", "secret:<name>"},
+		{"spark.hadoop.fs.s3a.access.key", "AKIA", "secret:<name>"},
+		{"spark.my.password", "secret:../x", "secret:<name>"},
+		{"spark.my.password", "secret:..", "secret:<name>"},
+		{"spark.startDate", "secret:db", "may not hold a secret"},
+		{"--executor-memory", "1.5g", "is no size"},
+		{"--executor-memory", "12x", "no unit"},
+		{"--executor-memory", "0", "less than"},
+		{"--executor-memory", "99999999999p", "too large"},
+		{"--num-executors", "-1", "positive whole number"},
+		{"--name", "", "needs a value"},
+		{"-v", "x", "flag"},
+		{"stoker.deadline", "soon", "no duration"},
+		{"stoker.deadline", "-1h", "no duration"},
+		{"stoker.unknown", "x", "rule stoker.*"},
+		{"Stoker.x", "x", "rule stoker.*"},
+		{"stoker.profile", "huge", "no profile huge"},
+		{"free", "a\x00", "NUL"},
+		{"", "x", "empty name"},
+	} {
+		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
+			t.Parallel()
+			got, problems := resolve(map[string]string{tt.key: tt.value})
+			require.Len(t, problems, 1)
+			require.Contains(t, problems[0], tt.rule)
+			require.Empty(t, got.Options.Conf)
+			require.Empty(t, got.Parameters)
+			require.NotContains(t, problems[0], "hunter2")
+		})
+	}
+}
+
+func TestEveryProblemIsListed(t *testing.T) {
+	t.Parallel()
+	_, problems := resolve(map[string]string{"--keytab": "x", "spark.plugins": "x", "--master": "local", "stoker.x": "y"})
+	require.Len(t, problems, 4)
+}
+
+func TestSameKeyTwice(t *testing.T) {
+	t.Parallel()
+	_, problems := resolve(map[string]string{"--executor-memory": "1g", "spark.executor.memory": "1024m"})
+	require.Empty(t, problems)
+	_, problems = resolve(map[string]string{"--executor-memory": "1g", "spark.executor.memory": "2g"})
+	require.Len(t, problems, 1)
+	require.Contains(t, problems[0], "contradicts --executor-memory")
+	_, problems = resolve(map[string]string{"spark.a": "1", "spark.a ": "2"})
+	require.Len(t, problems, 1)
+}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	cluster := yarn
+	cluster.Profile.Conf = map[string]string{
+		"spark.executor.memory": "1GB", "spark.a": "profile", "spark.b": "profile", "spark.c": "profile",
+		"spark.driver.extraJavaOptions": "-Dx=y",
+	}
+	engine := options.Engine{
+		ExecutorMemory: "2g",
+		SparkConf:      map[string]string{"--master": "yarn", "spark.b": "engine", "spark.c": "engine", "junk": "x"},
+	}
+	got, problems := options.Resolve(cluster, engine, map[string]string{"spark.c": "job"})
+	require.Empty(t, problems)
+	require.Equal(t, map[string]string{
+		"spark.executor.memory": "2g", "spark.a": "profile", "spark.b": "engine", "spark.c": "job",
+		"spark.driver.extraJavaOptions": "-Dx=y",
+	}, got.Options.Conf)
+	require.Empty(t, got.Parameters)
+
+	engine.SparkConf = map[string]string{"--keytab": "x", "--master": "local"}
+	_, problems = options.Resolve(cluster, engine, nil)
+	require.Len(t, problems, 2)
+	require.Contains(t, problems[0], "engine sparkConf --keytab")
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	with := func(p map[string]string) (options.Result, []string) {
+		p["stoker.profile"] = "capped"
+		return resolve(p)
+	}
+	got, problems := with(map[string]string{"--executor-memory": "4096MB", "--num-executors": "10"})
+	require.Empty(t, problems)
+	require.Equal(t, "4g", got.Options.Conf["spark.executor.memory"])
+
+	for key, value := range map[string]string{
+		"--executor-memory": "4097m", "--num-executors": "11", "--conf": "spark.executor.memory=5g",
+		"spark.dynamicAllocation.maxExecutors": "11", "spark.executor.memoryOverhead": "5g",
+		"spark.executor.memoryOverheadFactor": "50", "spark.dynamicAllocation.minExecutors": "infinity",
+	} {
+		_, problems = with(map[string]string{key: value})
+		require.Len(t, problems, 1, key)
+		require.Contains(t, problems[0], "limit", key)
+	}
+
+	got, problems = with(map[string]string{"spark.dynamicAllocation.enabled": " TRUE"})
+	require.Empty(t, problems)
+	require.Equal(t, "10", got.Options.Conf["spark.dynamicAllocation.maxExecutors"])
+
+	cluster := options.Cluster{Profile: options.Profile{Limits: map[string]string{
+		"spark.cores.max": "4", "spark.executor.memory": "512m", "spark.driver.cores": "3",
+	}}}
+	got, problems = options.Resolve(cluster, options.Engine{}, nil)
+	require.Empty(t, problems)
+	require.Equal(t, map[string]string{
+		"spark.cores.max": "4", "spark.executor.memory": "512m", "spark.driver.cores": "1",
+	}, got.Options.Conf)
+}
+
+func TestSecretsOfTheProfile(t *testing.T) {
+	t.Parallel()
+	cluster := options.Cluster{Profile: options.Profile{Secrets: []string{"team-*"}}}
+	_, problems := options.Resolve(cluster, options.Engine{}, map[string]string{"spark.x.password": "secret:team-db"})
+	require.Empty(t, problems)
+	_, problems = options.Resolve(cluster, options.Engine{}, map[string]string{"spark.x.password": "secret:root"})
+	require.Len(t, problems, 1)
+}
+
+func TestProfileProblems(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, yarn.Profiles[0].Problems())
+	p := options.Profile{
+		Conf:   map[string]string{"spark.x.token": "plain", "spark.executor.memory": "much"},
+		Limits: map[string]string{"spark.executor.memory": "lots", "x": "1"},
+	}
+	require.Len(t, p.Problems(), 4)
+	p = options.Profile{Conf: map[string]string{"spark.executor.memory": "2g"}, Limits: map[string]string{"spark.executor.memory": "1g"}}
+	require.Len(t, p.Problems(), 1)
+}
+
+func TestTableIsWellFormed(t *testing.T) {
+	t.Parallel()
+	table := options.Table()
+	require.Equal(t, options.Free, table[len(table)-1].Verdict)
+	for _, r := range table {
+		require.NotEmpty(t, r.Reason, r.Pattern)
+		require.Equal(t, r.Verdict == options.Map, r.Conf != "", r.Pattern)
+		// A rule that an earlier one hides would never decide anything.
+		require.Equal(t, r, options.RuleFor(strings.ReplaceAll(r.Pattern, "*", "zz")), r.Pattern)
+	}
+}
+
+// TestNoRefusedKeyReachesTheResult is the promise of the package: whatever the
+// spelling, a refused key is either a problem or not there.
+func TestNoRefusedKeyReachesTheResult(t *testing.T) {
+	t.Parallel()
+	var words []string
+	for _, r := range options.Table() {
+		if r.Verdict != options.Free {
+			words = append(words, r.Pattern)
+		}
+	}
+	key := rapid.Custom(func(t *rapid.T) string {
+		k := strings.ReplaceAll(rapid.SampledFrom(words).Draw(t, "pattern"), "*", rapid.SampledFrom([]string{"", "x", "a.b", "-"}).Draw(t, "star"))
+		switch rapid.IntRange(0, 4).Draw(t, "case") {
+		case 0:
+			k = strings.ToUpper(k)
+		case 1:
+			k = strings.ToUpper(k[:1]) + k[1:]
+		case 2:
+			k = rapid.String().Draw(t, "any")
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "mutations") {
+			i := rapid.IntRange(0, len(k)).Draw(t, "at")
+			k = k[:i] + rapid.SampledFrom([]string{" ", "\t", "=", "\n", "\x00", "\u00a0", "-", ".", "=x", "\ufeff"}).Draw(t, "junk") + k[i:]
+		}
+		return k
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.OneOf(rapid.String(), key, rapid.Map(key, func(k string) string { return k + "=x" }))
+		layer := rapid.MapOfN(rapid.OneOf(key, rapid.Just("--conf"), rapid.Just(" --CONF")), value, 0, 6)
+		engine := options.Engine{SparkConf: layer.Draw(t, "engine"), ExecutorMemory: rapid.SampledFrom([]string{"", "1g"}).Draw(t, "memory")}
+		got, _ := options.Resolve(options.Cluster{Master: "yarn"}, engine, layer.Draw(t, "job"))
+		for k, v := range got.Options.Conf {
+			rule := options.RuleFor(k)
+			if rule.Verdict != options.Pass && rule.Verdict != options.User {
+				t.Fatalf("%q reached the conf in spite of %+v", k, rule)
+			}
+			if !strings.HasPrefix(k, "spark.") || strings.ContainsAny(k, " =\n\x00\t:") || strings.ContainsAny(v, "\n\x00") {
+				t.Fatalf("%q=%q reached the conf", k, v)
+			}
+			if _, ok := options.SecretName(v); options.Redacted(k) && !ok {
+				t.Fatalf("a plain value stands in %q", k)
+			}
+		}
+		for _, a := range got.Options.Args {
+			if a != "--verbose" {
+				t.Fatalf("argument %q", a)
+			}
+		}
+		for k := range got.Parameters {
+			l := strings.ToLower(k)
+			if strings.HasPrefix(l, "-") || strings.HasPrefix(l, "spark.") || strings.HasPrefix(l, "stoker.") {
+				t.Fatalf("%q is no free parameter", k)
+			}
+		}
+	})
+}
+
+func FuzzResolve(f *testing.F) {
+	f.Add("--conf", "spark.plugins=x")
+	f.Add("spark.executor.memory", "512MB")
+	f.Add("stoker.deadline", "2h")
+	f.Fuzz(func(t *testing.T, key, value string) {
+		got, _ := resolve(map[string]string{key: value})
+		for k := range got.Options.Conf {
+			if v := options.RuleFor(k).Verdict; v != options.Pass && v != options.User && v != options.Listed {
+				t.Fatalf("%q=%q put %q into the conf", key, value, k)
+			}
+		}
+	})
+}

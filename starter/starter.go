@@ -1,0 +1,165 @@
+// Package starter is the role that finds jobs at model-manage and starts their
+// workflows. It holds no state that matters: any number of starters may run,
+// and what one misses the next look finds.
+package starter
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// Registry is what the starter needs of model-manage.
+type Registry interface {
+	// List calls each for every job of our engines with the status.
+	List(ctx context.Context, status modelmanage.Status, each func(modelmanage.Summary) error) error
+}
+
+var _ Registry = (*modelmanage.Client)(nil)
+
+// Options of a starter.
+type Options struct {
+	Client   client.Client
+	Registry Registry
+	// PollInterval between two looks.
+	PollInterval time.Duration
+	Logger       *slog.Logger
+}
+
+// Starter looks for jobs.
+type Starter struct {
+	options Options
+	// settled jobs need no further call: a restart only forgets to save them.
+	settled *recent
+	// failing: the last look failed, which is logged once.
+	failing bool
+}
+
+// maxSettled bounds what is remembered.
+const maxSettled = 20000
+
+// New makes a starter.
+func New(options Options) (*Starter, error) {
+	if options.Client == nil || options.Registry == nil || options.Logger == nil || options.PollInterval <= 0 {
+		return nil, errors.New("a starter needs a temporal client, a registry, a poll interval and a logger")
+	}
+	return &Starter{options: options, settled: newRecent(maxSettled)}, nil
+}
+
+// Run looks until ctx ends. A registry or a Temporal that is down delays jobs
+// and loses none.
+func (s *Starter) Run(ctx context.Context) error {
+	s.options.Logger.Info("starter started", "poll", s.options.PollInterval)
+	tick := time.NewTicker(s.options.PollInterval)
+	defer tick.Stop()
+	for {
+		s.Look(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Look starts what is created and cancels what is cancelled, once.
+func (s *Starter) Look(ctx context.Context) {
+	err := errors.Join(
+		s.options.Registry.List(ctx, modelmanage.StatusCreated, func(found modelmanage.Summary) error {
+			return s.start(ctx, found)
+		}),
+		s.options.Registry.List(ctx, modelmanage.StatusCancelled, func(found modelmanage.Summary) error {
+			return s.cancel(ctx, found)
+		}),
+	)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && !s.failing:
+		s.options.Logger.Warn("cannot look for jobs; going on to try", "error", err)
+		s.failing = true
+	case err == nil && s.failing:
+		s.options.Logger.Info("looking for jobs again")
+		s.failing = false
+	}
+}
+
+// callTimeout bounds one call to Temporal.
+const callTimeout = 10 * time.Second
+
+func (s *Starter) start(ctx context.Context, found modelmanage.Summary) error {
+	key := job.Key{Source: job.SourceModelManage, ID: found.ID}
+	if s.settled.has("start " + found.ID) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	run, err := s.options.Client.ExecuteWorkflow(ctx, StartOptions(key, found.JobType, found.EngineName),
+		workflows.TypeSparkBatchJob, workflows.Input{Key: key})
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	switch {
+	case errors.As(err, &started):
+		// It ran before and has closed, but its document says CREATED.
+		s.options.Logger.Warn("job is CREATED at model-manage, but its workflow has closed; create it anew to run it",
+			"job", key.Name())
+	case err != nil:
+		return err
+	default:
+		s.options.Logger.Info("job started", "job", key.Name(), "run", run.GetRunID())
+	}
+	s.settled.add("start " + found.ID)
+	return nil
+}
+
+// StartOptions are how a job's workflow is started: the same job twice is one
+// workflow, open or closed.
+func StartOptions(key job.Key, kind, engine string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                                       key.WorkflowID(),
+		TaskQueue:                                workflows.QueueCentral,
+		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            job.Head(kind+" "+key.ID, 200),
+		StaticDetails:                            details(key, kind, engine),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			workflows.AttributePhase.ValueSet(string(job.PhaseLoading))),
+	}
+}
+
+func details(key job.Key, kind, engine string) string {
+	return "Job `" + job.Head(key.ID, 200) + "` of " + key.Source + ", type `" + job.Head(kind, 100) +
+		"`, engine `" + job.Head(engine, 100) + "`.\n\n" +
+		"To end it: signal `cancel`, update `cancel` or the Cancel button; all three kill the application, report and clean. " +
+		"**Terminate runs no code**: the application would go on."
+}
+
+// cancel passes a cancelled document on to the job's workflow, if it is open.
+func (s *Starter) cancel(ctx context.Context, found modelmanage.Summary) error {
+	if s.settled.has("cancel " + found.ID) {
+		return nil
+	}
+	key := job.Key{Source: job.SourceModelManage, ID: found.ID}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := s.options.Client.SignalWorkflow(ctx, key.WorkflowID(), "", workflows.SignalCancel,
+		workflows.CancelRequest{By: "model-manage", Reason: "the job's document was set to CANCELLED"})
+	var gone *serviceerror.NotFound
+	if err != nil && !errors.As(err, &gone) {
+		return err
+	}
+	if err == nil {
+		s.options.Logger.Info("job cancelled at model-manage", "job", key.Name())
+	}
+	s.settled.add("cancel " + found.ID)
+	return nil
+}

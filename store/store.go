@@ -1,0 +1,55 @@
+// Package store reads and writes the file trees of jobs: embedded inputs and
+// outputs, sources, and the files a job names by URL. The packages below it
+// each speak to one kind of store. What the files mean is not known here.
+package store
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// Store is one file system. Paths are absolute, with '/', and taken as they
+// are: never percent-decoded.
+//
+// Errors answer errors.Is with fs.ErrNotExist (missing), fs.ErrPermission
+// (forbidden) and fs.ErrExist; every other error means that the store could
+// not be asked, and is worth a retry.
+type Store interface {
+	// Scheme is the URL scheme, "file" or "hdfs".
+	Scheme() string
+	// URL makes the URL under which Spark finds a path of this store.
+	URL(path string) string
+
+	// Create makes a new file with this content. Of any number of concurrent
+	// calls one succeeds; the others fail with fs.ErrExist. Parents are made.
+	Create(ctx context.Context, path string, data []byte, mode fs.FileMode) error
+	// Write puts a file in place by writing under a temporary name and renaming,
+	// so that no reader sees half of it. It replaces a file that is there.
+	// Parents are made. It returns the bytes written.
+	Write(ctx context.Context, path string, content io.Reader, mode fs.FileMode) (int64, error)
+	// MkdirAll makes a directory and its parents.
+	MkdirAll(ctx context.Context, path string, mode fs.FileMode) error
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Stat follows symbolic links.
+	Stat(ctx context.Context, path string) (Info, error)
+	// List returns a directory's entries in byte order of their names.
+	List(ctx context.Context, dir string) ([]Info, error)
+	// Glob returns what matches a pattern in Hadoop's syntax (* ? [a-b] [^a]
+	// {x,y} and \ to escape), in byte order. A path without such characters
+	// matches itself if it is there.
+	Glob(ctx context.Context, pattern string) ([]Info, error)
+	// RemoveAll removes a file or tree; nothing there is no error.
+	RemoveAll(ctx context.Context, path string) error
+}
+
+// Info describes a file or directory.
+type Info struct {
+	// Path is absolute.
+	Path string
+	// Size in bytes; of a directory, undefined.
+	Size    int64
+	Dir     bool
+	ModTime time.Time
+}

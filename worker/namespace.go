@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// CheckNamespace reports which search attributes the namespace lacks: without
+// them every job would be stuck at its first phase.
+func CheckNamespace(ctx context.Context, c client.Client) error {
+	missing, err := missingAttributes(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the namespace lacks the search attributes %s; run: stoker admin init", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// InitNamespace registers the search attributes that the namespace lacks, and
+// returns them. Done again it does nothing.
+func InitNamespace(ctx context.Context, c client.Client, namespace string) ([]string, error) {
+	missing, err := missingAttributes(ctx, c)
+	if err != nil || len(missing) == 0 {
+		return missing, err
+	}
+	types := make(map[string]enums.IndexedValueType, len(missing))
+	for _, name := range missing {
+		types[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace, SearchAttributes: types,
+	})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return nil, fmt.Errorf("register search attributes %s: %w", strings.Join(missing, ", "), err)
+	}
+	return missing, nil
+}
+
+func missingAttributes(ctx context.Context, c client.Client) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	present, err := c.GetSearchAttributes(ctx) //nolint:staticcheck // the operator API needs rights a worker may lack
+	if err != nil {
+		return nil, fmt.Errorf("ask temporal for its search attributes: %w", err)
+	}
+	var missing []string
+	for _, key := range workflows.SearchAttributes() {
+		if present.GetKeys()[key.GetName()] != enums.INDEXED_VALUE_TYPE_KEYWORD {
+			missing = append(missing, key.GetName())
+		}
+	}
+	return missing, nil
+}

@@ -1,0 +1,82 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/spark/local"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/file"
+)
+
+// Openings is how clusters are opened, beside their configuration.
+type Openings struct {
+	// Supervisor is the command line that runs a local supervisor; empty takes
+	// this process's own binary.
+	Supervisor []string
+	Hold       Hold
+	Logger     *slog.Logger
+}
+
+// OpenSources opens the sources of jobs that the configuration names.
+func OpenSources(c config.Config) (map[string]activities.Source, *modelmanage.Client, error) {
+	client, err := modelmanage.NewClient(c.ModelManage, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return map[string]activities.Source{
+		job.SourceModelManage: modelmanage.NewSource(client, c.ModelManage, c.Conversion()),
+	}, client, nil
+}
+
+// OpenClusters opens the named clusters of the configuration.
+func OpenClusters(c config.Config, names []string, o Openings) (map[string]activities.Cluster, error) {
+	clusters := make(map[string]activities.Cluster, len(names))
+	for _, name := range names {
+		settings, ok := c.Clusters[name]
+		if !ok {
+			return nil, job.Errorf(job.CodeInvalid, "cluster %q is not configured; the configured ones are %v", name, c.ClusterNames())
+		}
+		cluster, err := openCluster(c, name, settings, o)
+		if err != nil {
+			return nil, err
+		}
+		clusters[name] = cluster
+	}
+	return clusters, nil
+}
+
+func openCluster(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
+	if settings.Type != "local" {
+		return activities.Cluster{}, fmt.Errorf("cluster %s: type %q cannot be opened", name, settings.Type)
+	}
+	options := local.Options{
+		Cluster: name, Root: settings.Root, Installation: c.Installation,
+		SparkHome: settings.Local.SparkHome, Python: settings.Local.Python, Java: settings.Local.JavaHome,
+		Master: settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
+		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
+		Supervisor: o.Supervisor, Logger: o.Logger,
+	}
+	if o.Hold.Point != "" {
+		options.Hold = func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
+	}
+	manager, err := local.New(options)
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	for _, warning := range manager.Warnings() {
+		o.Logger.Warn(warning, "cluster", name)
+	}
+	return activities.Cluster{
+		Name: name, Manager: manager, Root: settings.Root,
+		Stores:             store.Set{Default: file.New(file.Options{})},
+		UnverifiableInputs: settings.UnverifiableInputs,
+		Header:             settings.Header,
+		Limits:             activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},
+	}, nil
+}

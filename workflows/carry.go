@@ -1,0 +1,48 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// mayContinueAsNew reports whether the history should be cut here: the server
+// suggests it and nothing is under way.
+func (b *batchJob) mayContinueAsNew(ctx workflow.Context) bool {
+	return workflow.GetInfo(ctx).GetContinueAsNewSuggested() &&
+		b.reporter.idle() && workflow.AllHandlersFinished(ctx) && !b.stop.asked()
+}
+
+// continueAsNew starts the history afresh with everything that is known. The
+// server drops the static summary and details; all else is kept. Hints need
+// not be carried, the new run looks at once; a cancel that has just come in
+// must not be lost.
+func (b *batchJob) continueAsNew(ctx workflow.Context) error {
+	b.drainHints()
+	b.drainCancelSignals()
+	if b.stop.asked() {
+		return nil
+	}
+	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Carry: &Carry{
+		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Application: b.application,
+		Phase: b.phase, Observation: b.observation, Looks: b.looks, Absences: b.absences, Turn: b.turn,
+		StartedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt, DeadlineAt: b.deadlineAt,
+		OutageSince: b.outageSince, Reported: b.reporter.reported, Attributes: b.attrs,
+	}})
+}
+
+// resume takes over from the run before. Only watching is ever continued.
+func (b *batchJob) resume(c Carry) {
+	b.spec, b.digest, b.loaded = c.Spec, c.Digest, true
+	b.attempt, b.application = c.Attempt, c.Application
+	b.reserved, b.staged = true, true
+	b.phase, b.observation = c.Phase, c.Observation
+	b.looks, b.absences, b.turn = c.Looks, c.Absences, c.Turn
+	b.startedAt, b.waitingAt, b.runningAt, b.deadlineAt = c.StartedAt, c.WaitingAt, c.RunningAt, c.DeadlineAt
+	b.outageSince = c.OutageSince
+	b.reporter.reported = c.Reported
+	b.attrs = c.Attributes
+	if b.phase.Rank() < job.PhaseWaiting.Rank() {
+		b.phase = job.PhaseWaiting
+	}
+}

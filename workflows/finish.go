@@ -1,0 +1,197 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/job"
+)
+
+// collect decides how an ended application ended, gathering its embedded
+// outputs first if it may have succeeded. A cancel that comes in meanwhile is
+// too late and only noted.
+func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
+	evidence := job.Evidence{Observation: b.observation, PythonDriver: b.spec.PythonDriver}
+	outcome := job.Decide(evidence)
+	if !outcome.Succeeded() {
+		return outcome
+	}
+	b.enter(ctx, job.PhaseCollecting)
+	if b.spec.EmbeddedOutputs > 0 {
+		var result activities.CollectResult
+		err := b.throughOutages(ctx, func(ctx workflow.Context) error {
+			return workflow.ExecuteActivity(
+				transferOptions(ctx, b.spec.Cluster, "collect embedded outputs"), transfer.Collect,
+				activities.CollectInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt()},
+			).Get(ctx, &result)
+		})
+		if err != nil {
+			return job.Failed(job.ClassInfrastructure, job.PhaseCollecting,
+				"the application succeeded, but its outputs could not be collected: %s", cause(err))
+		}
+		evidence.CollectProblems = result.Problems
+		outcome = job.Decide(evidence)
+	}
+	if b.stop.asked() && outcome.Succeeded() {
+		outcome.Notes = append(outcome.Notes, b.stop.words()+", but the application had already succeeded")
+	}
+	return outcome
+}
+
+// killTimeout bounds one Kill: the grace of the process group and the look that
+// confirms it.
+const killTimeout = 2 * time.Minute
+
+// kill ends the attempt's application and reports whether that is confirmed.
+func (b *batchJob) kill(ctx workflow.Context, reason string) bool {
+	err := b.throughOutages(ctx, func(ctx workflow.Context) error {
+		ctx = controlOptions(ctx, b.spec.Cluster, "kill the application and confirm", killTimeout)
+		return workflow.ExecuteActivity(ctx, control.Kill, activities.KillInput{
+			Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Reason: reason,
+		}).Get(ctx, nil)
+	})
+	if err != nil {
+		b.log.Error("kill not confirmed", "app", b.application, "error", err)
+		b.unconfirmed = true
+		return false
+	}
+	return true
+}
+
+// endEarly is the one path of every cancel and deadline: revoke, kill, confirm
+// gone, and only then say how the job ended.
+func (b *batchJob) endEarly(ctx workflow.Context) job.Outcome {
+	phase := b.phase
+	b.log.Info("ending early", "phase", string(phase), "reason", b.stop.words())
+	b.describe(ctx)
+	if !b.reserved {
+		return b.stop.outcome(phase)
+	}
+	// The outage clock starts anew: it is the kill that is waited for now.
+	b.outageSince = time.Time{}
+	confirmed := b.kill(ctx, b.stop.words())
+	if confirmed {
+		if observation, err := b.look(ctx); err == nil && observation.State.Terminal() {
+			b.observation = observation
+			b.endedAt = observation.EndedAt
+			if observation.State == job.StateSucceeded {
+				if outcome := b.collect(ctx); outcome.Succeeded() {
+					return outcome
+				}
+			}
+		}
+	}
+	outcome := b.stop.outcome(phase)
+	if !confirmed {
+		outcome.Notes = append(outcome.Notes,
+			"kill not confirmed: the cluster could not be reached; the application may still run")
+	}
+	return outcome
+}
+
+// retire makes sure that the attempt is gone and takes its files away, so that
+// another may follow.
+func (b *batchJob) retire(ctx workflow.Context) bool {
+	if !b.kill(ctx, "superseded by another attempt") {
+		return false
+	}
+	return b.release(ctx, "clean the attempt before") == nil
+}
+
+// conclude fixes the outcome: from here on a cancel is too late.
+func (b *batchJob) conclude(ctx workflow.Context, outcome job.Outcome) {
+	outcome.Message = job.Head(outcome.Message, job.MaxMessage)
+	outcome.Traceback = job.Tail(outcome.Traceback, job.MaxTraceback)
+	b.outcome = &outcome
+	if b.endedAt.IsZero() {
+		b.endedAt = workflow.Now(ctx)
+	}
+	b.obstacle = ""
+	b.log.Info("outcome", "outcome", outcome.String(), "app", b.application)
+}
+
+// reportLimit bounds how long a final report is tried: after it the job closes
+// without having been able to tell its source.
+const reportLimit = 7 * 24 * time.Hour
+
+// report tells the source how the job ended.
+func (b *batchJob) report(ctx workflow.Context) {
+	b.enter(ctx, job.PhaseReporting)
+	_ = workflow.Await(ctx, b.reporter.idle) // cannot fail: ctx is disconnected
+	input := activities.ReportInput{
+		Key: b.key, Milestone: job.MilestoneEnded, Application: b.application, Outcome: *b.outcome,
+		WaitingAt: b.waitingAt, RunningAt: b.runningAt, EndedAt: b.endedAt,
+		Cluster: b.spec.Cluster, Attempt: b.jobAttempt(),
+	}
+	var err error
+	switch {
+	case b.staged && b.outcome.Succeeded():
+		// Content lies at the cluster's edge, so this waits for its worker.
+		err = b.reportFromCluster(ctx, input, reportLimit)
+	case b.staged:
+		// The logs lie there too, but an end is better told without them than
+		// not at all.
+		if err = b.reportFromCluster(ctx, input, scheduleToStart); err != nil {
+			err = b.reportCentrally(ctx, input)
+		}
+	default:
+		err = b.reportCentrally(ctx, input)
+	}
+	if err != nil {
+		b.log.Error("final report not delivered", "error", err)
+		b.outcome.Notes = append(b.outcome.Notes, "the final report was not delivered: "+cause(err))
+	}
+}
+
+func (b *batchJob) reportFromCluster(ctx workflow.Context, input activities.ReportInput, limit time.Duration) error {
+	ctx = transferOptions(ctx, b.spec.Cluster, "final report")
+	options := workflow.GetActivityOptions(ctx)
+	options.ScheduleToStartTimeout = limit
+	options.ScheduleToCloseTimeout = reportLimit
+	options.RetryPolicy = &temporal.RetryPolicy{
+		InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+	}
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.ReportEnd, input).Get(ctx, nil)
+}
+
+func (b *batchJob) reportCentrally(ctx workflow.Context, input activities.ReportInput) error {
+	ctx = registryOptions(ctx, "final report")
+	options := workflow.GetActivityOptions(ctx)
+	options.ScheduleToCloseTimeout = reportLimit
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), registry.Report, input).Get(ctx, nil)
+}
+
+// clean takes the job's files away. It never fails the job, and never touches
+// the directory of an application that is not confirmed gone.
+func (b *batchJob) clean(ctx workflow.Context) {
+	if !b.reserved {
+		return
+	}
+	b.enter(ctx, job.PhaseCleaning)
+	if b.unconfirmed {
+		b.cleanProblem = "the application was not confirmed gone; its directory is left"
+		return
+	}
+	if err := b.release(ctx, "clean the job directory"); err != nil {
+		b.cleanProblem = cause(err)
+		b.log.Error("not cleaned", "error", err)
+	}
+}
+
+// cleanLimit bounds how long cleaning is tried.
+const cleanLimit = 24 * time.Hour
+
+func (b *batchJob) release(ctx workflow.Context, summary string) error {
+	ctx = transferOptions(ctx, b.spec.Cluster, summary)
+	options := workflow.GetActivityOptions(ctx)
+	options.ScheduleToStartTimeout = cleanLimit
+	options.ScheduleToCloseTimeout = cleanLimit
+	options.RetryPolicy = &temporal.RetryPolicy{
+		InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute,
+	}
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.Clean,
+		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt()}).Get(ctx, nil)
+}

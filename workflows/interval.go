@@ -1,0 +1,56 @@
+package workflows
+
+import (
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// Cadence of the backstop timer, which finds every change even if no hint ever
+// comes.
+const (
+	pendingFirst = 2 * time.Second
+	pendingMost  = 30 * time.Second
+	runningFirst = 15 * time.Second
+	runningMost  = 5 * time.Minute
+	absentFirst  = 2 * time.Second
+	outageFirst  = 5 * time.Second
+	outageMost   = time.Minute
+	busyFirst    = 2 * time.Second
+	busyMost     = 30 * time.Second
+)
+
+// backstop is the time to wait before looking again: it doubles with each look
+// that found the same state.
+func backstop(state job.State, sameLooks int) time.Duration {
+	switch state {
+	case job.StateRunning:
+		return doubled(runningFirst, runningMost, sameLooks)
+	case job.StateAbsent:
+		return doubled(absentFirst, pendingMost, sameLooks)
+	case job.StatePending, job.StateSucceeded, job.StateFailed, job.StateKilled:
+	}
+	return doubled(pendingFirst, pendingMost, sameLooks)
+}
+
+func doubled(first, most time.Duration, times int) time.Duration {
+	d := first
+	for range times {
+		if d >= most {
+			return most
+		}
+		d *= 2
+	}
+	return min(d, most)
+}
+
+// jittered spreads d by ±10 %, by a hash of the job and the turn instead of a
+// random number, so that a replay waits as long as the first run did.
+func jittered(d time.Duration, name string, turn int) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name + "/" + strconv.Itoa(turn))) // never fails, by hash.Hash
+	permille := int64(h.Sum32()%201) - 100
+	return d + time.Duration(int64(d)/1000*permille)
+}

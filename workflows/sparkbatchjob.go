@@ -1,0 +1,254 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/job"
+)
+
+// The activities are named by method on these; they hold nothing here.
+var (
+	registry *activities.Registry
+	control  *activities.Control
+	transfer *activities.Transfer
+)
+
+// SparkBatchJob is the whole life of one job:
+//
+//	LOAD → RESERVE → STAGE → SUBMIT → WATCH → COLLECT → REPORT → CLEAN
+//
+// It completes with a Result if the job succeeded, is Canceled if somebody
+// asked for that, and fails with FailureJobFailed or FailureJobLost, the Result
+// being the failure's details. It has no execution timeout: a timeout runs no
+// code, so nothing would be killed or cleaned; the deadline is a timer inside.
+func SparkBatchJob(ctx workflow.Context, in Input) (Result, error) {
+	if err := in.Key.Validate(); err != nil {
+		return Result{}, temporal.NewNonRetryableApplicationError(err.Error(), string(job.CodeInvalid), nil)
+	}
+	return newBatchJob(ctx, in).run(ctx)
+}
+
+// batchJob is the state of one run.
+type batchJob struct {
+	key job.Key
+	log log.Logger
+
+	spec   job.Spec
+	digest string
+	// loaded: spec and digest are known.
+	loaded bool
+
+	phase       job.Phase
+	attempt     int
+	application string
+	// reserved: this attempt may exist on the cluster, so an end goes through kill.
+	reserved bool
+	// staged: the final report finds logs at the cluster.
+	staged bool
+	// unconfirmed: nobody could say that the application is gone.
+	unconfirmed bool
+
+	observation job.Observation
+	// looks counts observations in a row that found the same state.
+	looks    int
+	absences int
+	// turn counts waits, to vary their jitter.
+	turn int
+
+	startedAt, waitingAt, runningAt, endedAt time.Time
+	deadlineAt                               time.Time
+
+	outageSince  time.Time
+	obstacle     string
+	cleanProblem string
+
+	stop          stop
+	cancelRun     workflow.CancelFunc
+	cancelSignals workflow.ReceiveChannel
+	hints         workflow.ReceiveChannel
+
+	outcome  *job.Outcome
+	reporter reporter
+	attrs    attributes
+}
+
+func newBatchJob(ctx workflow.Context, in Input) *batchJob {
+	b := &batchJob{
+		key: in.Key, phase: job.PhaseLoading, attempt: 1, startedAt: workflow.Now(ctx),
+		log: log.With(workflow.GetLogger(ctx), "job", in.Key.Name()),
+	}
+	// The starter sets the first phase, which saves an event here.
+	b.attrs.Phase, _ = workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributePhase)
+	if in.Carry != nil {
+		b.resume(*in.Carry)
+	}
+	return b
+}
+
+func (b *batchJob) run(ctx workflow.Context) (Result, error) {
+	runCtx, cancelRun := workflow.WithCancel(ctx)
+	b.cancelRun = cancelRun
+	b.hints = workflow.GetSignalChannelWithOptions(ctx, SignalHint, workflow.SignalChannelOptions{
+		Description: "Looks at the application now.",
+	})
+	if err := b.openDoors(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := b.answerQueries(ctx); err != nil {
+		return Result{}, err
+	}
+	// What must happen whatever was cancelled runs in this context.
+	closing, _ := workflow.NewDisconnectedContext(ctx)
+	b.reporter.start(closing, b)
+
+	if b.phase == job.PhaseLoading {
+		b.enter(ctx, job.PhaseLoading)
+	}
+	outcome, err := b.work(runCtx, closing)
+	if err != nil {
+		return Result{}, err // only continue-as-new
+	}
+	b.conclude(closing, outcome)
+	b.report(closing)
+	b.clean(closing)
+	b.enter(closing, job.PhaseDone)
+	b.cancelRun() // ends the deadline's timer
+	b.drainCancelSignals()
+	return b.close()
+}
+
+// work loads the job and makes attempts until one has an outcome that stands.
+func (b *batchJob) work(ctx, closing workflow.Context) (job.Outcome, error) {
+	if !b.loaded {
+		if outcome := b.load(ctx, closing); outcome != nil {
+			return *outcome, nil
+		}
+	}
+	b.startDeadline(ctx)
+	for {
+		outcome, err := b.try(ctx, closing)
+		if err != nil {
+			return job.Outcome{}, err
+		}
+		if b.stop.asked() || b.unconfirmed || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt) {
+			return outcome, nil
+		}
+		if !b.retire(closing) {
+			outcome.Notes = append(outcome.Notes, "not tried again: the attempt before could not be confirmed gone")
+			return outcome, nil
+		}
+		b.log.Info("trying again", "attempt", b.attempt, "outcome", outcome.String())
+		b.nextAttempt()
+	}
+}
+
+// try makes one attempt: at most one application.
+func (b *batchJob) try(ctx, closing workflow.Context) (job.Outcome, error) {
+	if b.phase.Rank() < job.PhaseWaiting.Rank() {
+		for _, step := range []func(workflow.Context) *job.Outcome{b.reserve, b.stage, b.submit} {
+			outcome := step(ctx)
+			if b.stop.asked() {
+				return b.endEarly(closing), nil
+			}
+			if outcome != nil {
+				return *outcome, nil
+			}
+		}
+	}
+	outcome, err := b.watch(ctx)
+	if err != nil {
+		return job.Outcome{}, err
+	}
+	if b.stop.asked() && !b.observation.State.Terminal() {
+		return b.endEarly(closing), nil
+	}
+	if outcome != nil {
+		return *outcome, nil
+	}
+	return b.collect(closing), nil
+}
+
+// nextAttempt forgets what belongs to the attempt before.
+func (b *batchJob) nextAttempt() {
+	b.attempt++
+	b.phase = job.PhaseReserving
+	b.application = ""
+	b.reserved, b.staged = false, false
+	b.observation = job.Observation{}
+	b.looks, b.absences = 0, 0
+	b.waitingAt, b.runningAt = time.Time{}, time.Time{}
+	b.reporter.reset()
+}
+
+// enter makes a phase visible: log, search attribute, current details.
+func (b *batchJob) enter(ctx workflow.Context, phase job.Phase) {
+	if b.phase != phase {
+		b.log.Info("phase", "phase", string(phase), "before", string(b.phase), "app", b.application)
+	}
+	b.phase = phase
+	if err := b.publishAttributes(ctx); err != nil {
+		b.log.Error("search attributes not set", "error", err)
+	}
+	b.describe(ctx)
+}
+
+func (b *batchJob) startDeadline(ctx workflow.Context) {
+	if b.spec.Deadline <= 0 {
+		return
+	}
+	if b.deadlineAt.IsZero() {
+		b.deadlineAt = b.startedAt.Add(b.spec.Deadline)
+	}
+	left := max(b.deadlineAt.Sub(workflow.Now(ctx)), 0)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		timer := workflow.NewTimerWithOptions(ctx, left, workflow.TimerOptions{Summary: "deadline of the job"})
+		if timer.Get(ctx, nil) == nil {
+			b.end(stop{cause: causeDeadline, message: fmt.Sprintf(
+				"the job did not end within its deadline of %s", b.spec.Deadline)})
+		}
+	})
+}
+
+func (b *batchJob) jobAttempt() job.Attempt { return b.key.Attempt(b.attempt) }
+
+func (b *batchJob) answerQueries(ctx workflow.Context) error {
+	return workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (StatusView, error) {
+		view := StatusView{
+			Phase: b.phase, Outcome: b.outcome, Cluster: b.spec.Cluster, Application: b.application,
+			Attempt: b.attempt, Observation: b.observation, WaitingAt: b.waitingAt, RunningAt: b.runningAt,
+			EndedAt: b.endedAt, DeadlineAt: b.deadlineAt, OutageSince: b.outageSince, Obstacle: b.obstacle,
+		}
+		if b.stop.cause == causeCancel {
+			view.Cancel = &b.stop.request
+		}
+		return view, nil
+	}, workflow.QueryHandlerOptions{Description: "Phase, application, times and outcome of the job."})
+}
+
+// close turns the outcome into the workflow's own end.
+func (b *batchJob) close() (Result, error) {
+	result := Result{
+		Outcome: *b.outcome, Cluster: b.spec.Cluster, Application: b.application, Attempts: b.attempt,
+		WaitingAt: b.waitingAt, RunningAt: b.runningAt, EndedAt: b.endedAt, CleanProblem: b.cleanProblem,
+	}
+	switch b.outcome.Result {
+	case job.ResultSucceeded:
+		return result, nil
+	case job.ResultCancelled:
+		return Result{}, temporal.NewCanceledError(result)
+	case job.ResultFailed:
+		return Result{}, temporal.NewApplicationErrorWithOptions(b.outcome.String(), FailureJobFailed,
+			temporal.ApplicationErrorOptions{
+				NonRetryable: true, Category: temporal.ApplicationErrorCategoryBenign, Details: []any{result},
+			})
+	case job.ResultLost:
+	}
+	return Result{}, temporal.NewApplicationErrorWithOptions(b.outcome.String(), FailureJobLost,
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{result}})
+}
