@@ -72,6 +72,7 @@ type ReserveResult struct {
 // Reserve records the application's identity in the job directory by exclusive
 // create, or returns what is recorded there.
 func (c *Control) Reserve(ctx context.Context, in ReserveInput) (ReserveResult, error) {
+	defer beat(ctx, nil)()
 	cluster, err := c.clusters.of(in.Cluster)
 	if err != nil {
 		return ReserveResult{}, classify(err)
@@ -102,6 +103,7 @@ type SubmitResult struct {
 // launch protocol in the job directory makes it idempotent: an attempt that was
 // launched before is not launched again.
 func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
+	defer beat(ctx, nil)()
 	cluster, err := c.clusters.of(in.Cluster)
 	if err != nil {
 		return SubmitResult{}, classify(err)
@@ -137,6 +139,7 @@ type ObserveInput struct {
 
 // Observe asks the cluster how the application is. It only reads.
 func (c *Control) Observe(ctx context.Context, in ObserveInput) (job.Observation, error) {
+	defer beat(ctx, nil)()
 	cluster, err := c.clusters.of(in.Cluster)
 	if err != nil {
 		return job.Observation{}, classify(err)
@@ -170,6 +173,7 @@ type KillInput struct {
 // Kill revokes the attempt, ends its application, and returns only when it is
 // confirmed gone. Killing twice is quiet.
 func (c *Control) Kill(ctx context.Context, in KillInput) error {
+	defer beat(ctx, nil)()
 	cluster, err := c.clusters.of(in.Cluster)
 	if err != nil {
 		return classify(err)

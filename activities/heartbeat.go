@@ -18,9 +18,9 @@ type progress struct {
 
 func (p *progress) add(n int64) { p.bytes.Add(n) }
 
-// beat heartbeats until the returned function is called. Cancellation reaches
-// an activity only through its heartbeats, so everything that may take longer
-// than a moment runs under one.
+// beat heartbeats until the returned function is called, if that takes longer
+// than a moment. Cancellation reaches an activity only through its heartbeats,
+// and their absence is how a dead worker is told from a slow one.
 func beat(ctx context.Context, p *progress) (stop func()) {
 	done := make(chan struct{})
 	record := func() {
@@ -30,7 +30,6 @@ func beat(ctx context.Context, p *progress) (stop func()) {
 		}
 		activity.RecordHeartbeat(ctx, bytes)
 	}
-	record()
 	go func() {
 		tick := time.NewTicker(beatEvery)
 		defer tick.Stop()

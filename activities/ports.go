@@ -38,7 +38,7 @@ type Cluster struct {
 	UnverifiableInputs store.Policy
 	// Header says what happens to the header lines of CSV parts.
 	Header parts.Header
-	Limits             Limits
+	Limits Limits
 }
 
 // Limits of what may be collected, in bytes.

@@ -48,6 +48,7 @@ type LoadResult struct {
 // Load reads and validates a job. It only reads, so it may run any number of
 // times.
 func (r *Registry) Load(ctx context.Context, in LoadInput) (LoadResult, error) {
+	defer beat(ctx, nil)()
 	source, err := r.sources.of(in.Key)
 	if err != nil {
 		return LoadResult{}, classify(err)
@@ -91,6 +92,7 @@ type ReportResult struct {
 // Report tells a job's source how far it is, without content. The source never
 // takes a job back, so late and repeated reports are harmless.
 func (r *Registry) Report(ctx context.Context, in ReportInput) (ReportResult, error) {
+	defer beat(ctx, nil)()
 	source, err := r.sources.of(in.Key)
 	if err != nil {
 		return ReportResult{}, classify(err)

@@ -269,8 +269,12 @@ func (s *staging) jobFile(m job.Manifest, inputs, outputs, assets []map[string]a
 }
 
 func (s *staging) launchFile(m job.Manifest, spec job.Spec) (job.WorkFile, error) {
+	jobFile := spark.FileJob // shipped into the driver's working directory
+	if s.store.Scheme() == "file" {
+		jobFile = path.Join(s.dir, spark.FileJob) // the driver runs on this host
+	}
 	return jsonFile(spark.FileLaunch, spark.Launch{
-		Name: spec.Name, PythonDriver: true, Main: driver.FileName, Args: []string{spark.FileJob},
+		Name: spec.Name, PythonDriver: true, Main: driver.FileName, Args: []string{jobFile},
 		PyFiles: []string{spark.FileSources}, Options: m.Options,
 	})
 }

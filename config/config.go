@@ -230,6 +230,11 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 	if !filepath.IsAbs(c.Root) || filepath.Clean(c.Root) == "/" {
 		addf("%s.root: must be an absolute directory, got %q", at, c.Root)
 	}
+	for _, profile := range append([]options.Profile{c.Spark.Profile}, c.Spark.Profiles...) {
+		for _, problem := range profile.Problems() {
+			addf("%s.spark: %s", at, problem)
+		}
+	}
 	if c.Local.Concurrency < 1 {
 		addf("%s.local.concurrency: must be at least 1, got %d", at, c.Local.Concurrency)
 	}

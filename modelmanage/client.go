@@ -96,7 +96,7 @@ func (c *Client) get(ctx context.Context, collection, id string) (Document, erro
 	if err != nil {
 		return Document{}, err
 	}
-	r, err := c.call(ctx, request{method: http.MethodGet, path: path, timeout: c.config.ContentTimeout})
+	r, err := c.call(ctx, request{method: http.MethodGet, path: path})
 	if err != nil {
 		return Document{}, err
 	}
@@ -125,7 +125,6 @@ type request struct {
 	body         []byte
 	// ifMatch is an ETag, "" for none.
 	ifMatch string
-	timeout time.Duration
 }
 
 func (r request) String() string { return r.method + " " + r.path }
@@ -169,7 +168,7 @@ func (c *Client) send(ctx context.Context, q request, stale string) (reply, stri
 	if err != nil {
 		return reply{}, "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout)
 	defer cancel()
 	address := c.base + q.path
 	if len(q.query) > 0 {

@@ -14,6 +14,9 @@ import (
 // finds where embedded outputs lie while the job runs: a JSON text.
 const ParameterExternalOutput = "TMP_EXTERNAL_OUTPUT"
 
+// defaultApplicationID is the default of Config.ApplicationIDParameter.
+const defaultApplicationID = "SPARK_APPLICATION_ID"
+
 // WriteMode says how a document is written.
 type WriteMode string
 
@@ -81,10 +84,9 @@ type Config struct {
 	KilledFromOutside Status `koanf:"killedFromOutside"`
 	// Messages says what goes into jobMessages.
 	Messages MessageConfig `koanf:"messages"`
-	// RequestTimeout bounds one call, reading the reply included.
+	// RequestTimeout bounds one call, sending and reading a document with all its
+	// content included.
 	RequestTimeout time.Duration `koanf:"requestTimeout"`
-	// ContentTimeout bounds one call that reads or writes a whole document.
-	ContentTimeout time.Duration `koanf:"contentTimeout"`
 	// TokenFile holds a bearer token; "" sends none. It is read again after a
 	// 401, so that a rotated token needs no restart.
 	TokenFile string `koanf:"tokenFile"`
@@ -140,14 +142,13 @@ func DefaultConfig() Config {
 		PatchMediaType:         "application/json",
 		IfMatch:                true,
 		RemoveMode:             RemoveJSONPatch,
-		ApplicationIDParameter: "SPARK_APPLICATION_ID",
+		ApplicationIDParameter: defaultApplicationID,
 		KilledFromOutside:      StatusError,
 		Messages: MessageConfig{
 			Stdout: MessageOff, Stderr: MessageOff, StreamBytes: 64 << 10,
 			MaxLines: 500, MaxBytes: 1 << 20,
 		},
-		RequestTimeout:   30 * time.Second,
-		ContentTimeout:   2 * time.Minute,
+		RequestTimeout:   time.Minute,
 		MaxResponseBytes: 32 << 20,
 		MaxAssetBytes:    8 << 20,
 		MaxEmbeddedBytes: 16 << 20,
@@ -254,7 +255,6 @@ func (c Config) validateLimits(p *problems) {
 		}
 	}
 	positive("requestTimeout", int64(c.RequestTimeout))
-	positive("contentTimeout", int64(c.ContentTimeout))
 	positive("maxResponseBytes", c.MaxResponseBytes)
 	positive("maxAssetBytes", c.MaxAssetBytes)
 	positive("maxEmbeddedBytes", c.MaxEmbeddedBytes)

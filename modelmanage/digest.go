@@ -22,10 +22,10 @@ var audit = []string{"version", "createdDate", "lastModifiedDate", "createdBy", 
 
 // Digest is the SHA-256, in hex, of what matters in a document: everything but
 // status, result, messages, times, audit fields, links, the state of the engine, Stoker's
-// own keys in jobParameters (applicationIDParameter and TMP_EXTERNAL_OUTPUT) and the
-// contents and sizes of outputs. The order of keys, the spelling of numbers, and
+// own keys in jobParameters (TMP_EXTERNAL_OUTPUT, SPARK_APPLICATION_ID and what
+// ownParameters names besides) and the contents and sizes of outputs. The order of keys, the spelling of numbers, and
 // whether an empty field is absent, null or empty make no difference.
-func (c Conversion) Digest(doc Document) string {
+func Digest(doc Document, ownParameters ...string) string {
 	root := without(doc.Root, volatile, audit)
 	for _, name := range []string{"targetEngine", "model", "referenceModel"} {
 		if entity, ok := root[name].(map[string]any); ok {
@@ -40,7 +40,7 @@ func (c Conversion) Digest(doc Document) string {
 		}
 	}
 	if parameters, ok := root["jobParameters"].(map[string]any); ok {
-		root["jobParameters"] = without(parameters, []string{c.ApplicationIDParameter, ParameterExternalOutput})
+		root["jobParameters"] = without(parameters, []string{ParameterExternalOutput, defaultApplicationID}, ownParameters)
 	}
 	if outputs, ok := root["outputData"].([]any); ok {
 		outputs = slices.Clone(outputs)

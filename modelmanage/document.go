@@ -33,17 +33,28 @@ func ParseDocument(data []byte) (Document, error) {
 	return Document{Root: root}, nil
 }
 
-// ID, JobType, Status, Result, Group and CreatedBy are the fields of that name,
-// "" when absent.
-func (d Document) ID() string        { return text(d.Root["id"]) }
-func (d Document) JobType() string   { return text(d.Root["jobType"]) }
-func (d Document) Status() Status    { return Status(text(d.Root["jobStatus"])) }
-func (d Document) Result() string    { return text(d.Root["jobResult"]) }
-func (d Document) Group() string     { return text(d.Root["group"]) }
+// ID is the job's id, "" when absent, as with the other fields below.
+func (d Document) ID() string { return text(d.Root["id"]) }
+
+// JobType is MODEL_BATCH_JOB, MODEL_BATCH_TEST_JOB, ….
+func (d Document) JobType() string { return text(d.Root["jobType"]) }
+
+// Status is jobStatus.
+func (d Document) Status() Status { return Status(text(d.Root["jobStatus"])) }
+
+// Result is jobResult.
+func (d Document) Result() string { return text(d.Root["jobResult"]) }
+
+// Group owns the job: the tenant.
+func (d Document) Group() string { return text(d.Root["group"]) }
+
+// CreatedBy is the user on whose behalf the job runs.
 func (d Document) CreatedBy() string { return text(d.Root["createdBy"]) }
 
-// EngineType and EngineName are those of targetEngine.
+// EngineType is that of targetEngine.
 func (d Document) EngineType() string { return text(dig(d.Root, "targetEngine", "engineType")) }
+
+// EngineName is that of targetEngine.
 func (d Document) EngineName() string { return text(dig(d.Root, "targetEngine", "name")) }
 
 // ModelID is the deployable model's id, else the stored model's.

@@ -97,7 +97,7 @@ type page struct {
 }
 
 func (c *Client) page(ctx context.Context, path string, query url.Values) (page, error) {
-	r, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, timeout: c.config.ContentTimeout})
+	r, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query})
 	if err != nil {
 		return page{}, err
 	}

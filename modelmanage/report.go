@@ -244,7 +244,7 @@ func contentProblems(doc Document, outputs []Output) []string {
 // write sends a change and returns the document as it stands afterwards,
 // verified.
 func (c *Client) write(ctx context.Context, id string, doc Document, ch change) (Document, error) {
-	after, replied, err := c.send1(ctx, id, doc, ch, c.config.WriteMode)
+	after, replied, err := c.sendOnce(ctx, id, doc, ch, c.config.WriteMode)
 	if err != nil {
 		return Document{}, err
 	}
@@ -266,7 +266,7 @@ func (c *Client) write(ctx context.Context, id string, doc Document, ch change) 
 	if len(wrong) > 0 && c.config.WriteMode != WritePut && c.config.IfMatch && after.ETag != "" {
 		// Some servers merge less than they say. The write was ours, so it may be
 		// completed with the whole document, as long as nobody came in between.
-		if after, replied, err = c.send1(ctx, id, after, ch, WritePut); err != nil {
+		if after, replied, err = c.sendOnce(ctx, id, after, ch, WritePut); err != nil {
 			return Document{}, job.Errorf(job.CodeUnavailable, "report job %s: model-manage did not keep %s, and writing the whole document failed: %w",
 				id, strings.Join(wrong, ", "), err)
 		}
@@ -289,9 +289,9 @@ func movedOn(after, before Document, ch change) bool {
 	return after.Status() != ours && after.Status().Rank() > ours.Rank() || ours.Terminal() && after.Status().Terminal() && after.Status() != ours
 }
 
-// send1 writes a change once and reads the document back; replied says that it
+// sendOnce writes a change once and reads the document back; replied says that it
 // is the reply to the write itself.
-func (c *Client) send1(ctx context.Context, id string, doc Document, ch change, mode WriteMode) (after Document, replied bool, err error) {
+func (c *Client) sendOnce(ctx context.Context, id string, doc Document, ch change, mode WriteMode) (after Document, replied bool, err error) {
 	body, method, contentType := ch.patch(), http.MethodPatch, c.config.PatchMediaType
 	if mode == WritePut {
 		body, method, contentType = ch.apply(doc), http.MethodPut, typeJSON
@@ -337,7 +337,7 @@ func (c *Client) put(ctx context.Context, id string, doc Document, method, conte
 	if err != nil {
 		return Document{}, false, job.Errorf(job.CodeInternal, "report job %s: %w", id, err)
 	}
-	q := request{method: method, path: path, contentType: contentType, body: data, timeout: c.config.ContentTimeout}
+	q := request{method: method, path: path, contentType: contentType, body: data}
 	if c.config.IfMatch {
 		q.ifMatch = doc.ETag
 	}

@@ -33,7 +33,7 @@ func (s *Source) Manifest(ctx context.Context, id string) (job.Manifest, job.Int
 		return job.Manifest{}, job.Intake{}, err
 	}
 	spec, manifest, err := Convert(doc, s.conversion)
-	intake := job.Intake{Spec: spec, Digest: Digest(doc), Standing: s.standing(doc)}
+	intake := job.Intake{Spec: spec, Digest: Digest(doc, s.config.ApplicationIDParameter), Standing: s.standing(doc)}
 	if err != nil {
 		if job.CodeOf(err) != job.CodeInvalid {
 			return job.Manifest{}, job.Intake{}, err
@@ -76,6 +76,9 @@ func (s *Source) Report(ctx context.Context, id string, report job.Report) (job.
 	}
 	switch report.Milestone {
 	case job.MilestoneStaged:
+		if len(report.ExternalOutputs) == 0 {
+			break
+		}
 		text, err := encodeJSON(report.ExternalOutputs)
 		if err != nil {
 			return job.Standing{}, job.Errorf(job.CodeInternal, "job %s: write its temporary outputs: %w", id, err)
@@ -97,7 +100,23 @@ func (s *Source) Report(ctx context.Context, id string, report job.Report) (job.
 	if err != nil {
 		return job.Standing{}, err
 	}
-	return standingOf(seen.Before), nil
+	return seen.standing(), nil
+}
+
+// standing is how the job stood when a report came: somebody else's cancel may
+// come between the reading and the writing, and our own earlier write is not
+// somebody else's end.
+func (s Seen) standing() job.Standing {
+	switch {
+	case s.Before == StatusCancelled || s.After == StatusCancelled:
+		if s.Settled && s.Before != StatusCancelled {
+			return standingOf(s.Before) // it was this report that cancelled
+		}
+		return standingOf(StatusCancelled)
+	case s.Settled && s.Before.Terminal():
+		return job.Standing{State: job.StandingOpen, Status: string(s.Before)}
+	}
+	return standingOf(s.Before)
 }
 
 // LogLimits says how much of the logs a final report should carry.

@@ -2,17 +2,20 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 )
 
-// Hold is a point at which a worker blocks until it is killed, so that fault
-// tests can strike exactly there. The zero Hold blocks nowhere.
+// Hold is a point at which a worker blocks, so that fault tests can strike
+// exactly there. The zero Hold blocks nowhere.
 type Hold struct {
 	// Point is "<step>:before" or "<step>:after", or one inside a launch.
 	Point string
@@ -49,7 +52,7 @@ func ParseHold(point, file string) (Hold, error) {
 	return Hold{Point: point, File: file}, nil
 }
 
-// At blocks for ever if this is the point.
+// At blocks if this is the point, until somebody takes the file away.
 func (h Hold) At(_ context.Context, point string) {
 	if h.Point == "" || h.Point != point {
 		return
@@ -57,7 +60,12 @@ func (h Hold) At(_ context.Context, point string) {
 	if err := os.WriteFile(h.File, []byte(point+"\n"), 0o600); err != nil {
 		panic(fmt.Sprintf("hold at %s: %v", point, err)) // a fault test cannot go on
 	}
-	select {}
+	for {
+		if _, err := os.Stat(h.File); errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // holder holds around activities.

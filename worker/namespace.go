@@ -17,13 +17,13 @@ import (
 
 // CheckNamespace reports which search attributes the namespace lacks: without
 // them every job would be stuck at its first phase.
-func CheckNamespace(ctx context.Context, c client.Client) error {
-	missing, err := missingAttributes(ctx, c)
+func CheckNamespace(ctx context.Context, c client.Client, namespace string) error {
+	missing, err := missingAttributes(ctx, c, namespace)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("the namespace lacks the search attributes %s; run: stoker admin init", strings.Join(missing, ", "))
+		return fmt.Errorf("namespace %s lacks the search attributes %s; run: stoker admin init", namespace, strings.Join(missing, ", "))
 	}
 	return nil
 }
@@ -31,7 +31,7 @@ func CheckNamespace(ctx context.Context, c client.Client) error {
 // InitNamespace registers the search attributes that the namespace lacks, and
 // returns them. Done again it does nothing.
 func InitNamespace(ctx context.Context, c client.Client, namespace string) ([]string, error) {
-	missing, err := missingAttributes(ctx, c)
+	missing, err := missingAttributes(ctx, c, namespace)
 	if err != nil || len(missing) == 0 {
 		return missing, err
 	}
@@ -49,16 +49,18 @@ func InitNamespace(ctx context.Context, c client.Client, namespace string) ([]st
 	return missing, nil
 }
 
-func missingAttributes(ctx context.Context, c client.Client) ([]string, error) {
+func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	present, err := c.GetSearchAttributes(ctx) //nolint:staticcheck // the operator API needs rights a worker may lack
+	present, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{
+		Namespace: namespace,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask temporal for its search attributes: %w", err)
 	}
 	var missing []string
 	for _, key := range workflows.SearchAttributes() {
-		if present.GetKeys()[key.GetName()] != enums.INDEXED_VALUE_TYPE_KEYWORD {
+		if present.GetCustomAttributes()[key.GetName()] != enums.INDEXED_VALUE_TYPE_KEYWORD {
 			missing = append(missing, key.GetName())
 		}
 	}

@@ -44,6 +44,8 @@ type Options struct {
 	Config config.Config
 	// Client speaks to Temporal.
 	Client client.Client
+	// Namespace that the client works in.
+	Namespace string
 	// Sources of jobs by name.
 	Sources map[string]activities.Source
 	// Clusters that are served, opened.
@@ -161,7 +163,7 @@ func (w *Worker) addCluster(name string) error {
 
 // Run serves until ctx ends, then lets activities finish for the stop timeout.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := CheckNamespace(ctx, w.options.Client); err != nil {
+	if err := CheckNamespace(ctx, w.options.Client, w.options.Namespace); err != nil {
 		return err
 	}
 	if address := w.options.Config.Worker.HTTPAddress; address != "" {

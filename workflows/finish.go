@@ -153,6 +153,7 @@ func (b *batchJob) reportFromCluster(ctx workflow.Context, input activities.Repo
 	options.ScheduleToCloseTimeout = reportLimit
 	options.RetryPolicy = &temporal.RetryPolicy{
 		InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+		MaximumAttempts: untilTimeout,
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.ReportEnd, input).Get(ctx, nil)
 }
@@ -191,6 +192,7 @@ func (b *batchJob) release(ctx workflow.Context, summary string) error {
 	options.ScheduleToCloseTimeout = cleanLimit
 	options.RetryPolicy = &temporal.RetryPolicy{
 		InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute,
+		MaximumAttempts: untilTimeout,
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.Clean,
 		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt()}).Get(ctx, nil)

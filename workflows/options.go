@@ -11,15 +11,24 @@ import (
 // job says that no worker serves it.
 const scheduleToStart = 2 * time.Minute
 
+// heartbeatTimeout is how long a dead worker goes unnoticed.
+const heartbeatTimeout = 10 * time.Second
+
+// untilTimeout lets a timeout, not a count, end the tries. It is a number since
+// the SDK's test environment takes none for ten.
+const untilTimeout = 1 << 20
+
 // registryOptions are for calls to the job's source: short, and retried until
 // the job's own deadline, since a source that is down delays and loses nothing.
 func registryOptions(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           QueueCentral,
-		StartToCloseTimeout: time.Minute,
+		StartToCloseTimeout: 5 * time.Minute,
+		HeartbeatTimeout:    heartbeatTimeout,
 		Summary:             summary,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+			MaximumAttempts: untilTimeout,
 		},
 	})
 }
@@ -30,6 +39,7 @@ func controlOptions(ctx workflow.Context, cluster, summary string, timeout time.
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              QueueControl(cluster),
 		StartToCloseTimeout:    timeout,
+		HeartbeatTimeout:       heartbeatTimeout,
 		ScheduleToStartTimeout: scheduleToStart,
 		Summary:                summary,
 		RetryPolicy: &temporal.RetryPolicy{
@@ -46,7 +56,7 @@ func transferOptions(ctx workflow.Context, cluster, summary string) workflow.Con
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              QueueTransfer(cluster),
 		StartToCloseTimeout:    6 * time.Hour,
-		HeartbeatTimeout:       20 * time.Second,
+		HeartbeatTimeout:       heartbeatTimeout,
 		ScheduleToStartTimeout: scheduleToStart,
 		WaitForCancellation:    true,
 		Summary:                summary,

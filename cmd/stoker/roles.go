@@ -38,13 +38,13 @@ func workerCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			temporal, _, err := dial(logger, metrics)
+			temporal, namespace, err := dial(logger, metrics)
 			if err != nil {
 				return err
 			}
 			defer temporal.Close()
 			options := worker.Options{
-				Config: c, Client: temporal, Logger: logger, Metrics: metrics, Hold: holding, Roles: roleList(roles),
+				Config: c, Client: temporal, Namespace: namespace, Logger: logger, Metrics: metrics, Hold: holding, Roles: roleList(roles),
 			}
 			if options.Sources, _, err = worker.OpenSources(c); err != nil {
 				return err

@@ -46,6 +46,7 @@ func (s *Server) befall(c echo.Context, fault Fault, next echo.HandlerFunc) erro
 	case FaultLostReply:
 		c.SetResponse(echo.NewResponse(&lostReply{header: http.Header{}}, c.Echo()))
 		_ = next(c) // an error would only have become a reply
+	case FaultDrop, FaultLatency: // pick hands out no latency
 	}
 	panic(http.ErrAbortHandler)
 }

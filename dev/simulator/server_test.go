@@ -88,7 +88,7 @@ func TestHelpersHandOutCopies(t *testing.T) {
 	b.sim.Revisions(id)[0].Document["model"] = nil
 	_, err = b.sim.Wait(soon(t), id, func(r Revision) bool { clear(r.Document); return true })
 	require.NoError(t, err)
-	require.Equal(t, `{"model":{"list":["a"],"n":1}}`, b.document(id))
+	require.JSONEq(t, `{"model":{"list":["a"],"n":1}}`, b.document(id))
 
 	_, ok = b.sim.Document("missing")
 	require.False(t, ok)

@@ -230,14 +230,12 @@ func Dial(ctx context.Context, ports Ports, logger *slog.Logger) (client.Client,
 func awaitAttributes(ctx context.Context, c client.Client) error {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		err := worker.CheckNamespace(ctx, c)
+		err := worker.CheckNamespace(ctx, c, client.DefaultNamespace)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		if time.Now().After(deadline) {
-			if _, initErr := worker.InitNamespace(ctx, c, client.DefaultNamespace); initErr != nil {
-				return errors.Join(err, initErr)
-			}
+			return err
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -249,7 +247,8 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		return err
 	}
 	options := worker.Options{
-		Config: s.Config, Client: s.Client, Logger: s.Options.Logger.With("part", "worker"), Metrics: metrics,
+		Config: s.Config, Client: s.Client, Namespace: client.DefaultNamespace,
+		Logger: s.Options.Logger.With("part", "worker"), Metrics: metrics,
 		Hold: s.Options.Hold,
 	}
 	if options.Sources, _, err = worker.OpenSources(s.Config); err != nil {

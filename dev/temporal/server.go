@@ -134,7 +134,7 @@ func portFree(name string, port int) error {
 
 func (o Options) dynamic() dynamicconfig.StaticClient {
 	values := dynamicconfig.StaticClient{
-		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                8096,
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 8096,
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
 	}
 	for key, value := range o.Dynamic {

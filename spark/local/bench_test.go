@@ -228,8 +228,8 @@ func gone(pid int) bool {
 	if err != nil {
 		return true
 	}
-	rest := string(data[strings.LastIndexByte(string(data), ')')+1:])
-	return strings.HasPrefix(rest, " Z") || strings.HasPrefix(rest, " X")
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	return (fields[0] == "Z" || fields[0] == "X") && fields[17] <= "1" // its last thread
 }
 
 // worker starts this binary as a worker that submits the job; act is what it

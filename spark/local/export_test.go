@@ -1,4 +1,11 @@
 package local
 
-// IsMarker for tests outside the package.
+// For tests outside the package.
+
 var IsMarker = isMarker
+
+// WithMachineID replaces the file that identifies the host.
+func WithMachineID(o Options, path string) Options {
+	o.machineID = path
+	return o
+}

@@ -222,6 +222,7 @@ func TestFrozenSubmitter(t *testing.T) {
 	require.NoError(t, worker.Process.Signal(syscall.SIGCONT))
 	require.NoError(t, worker.Wait())
 	require.Equal(t, "revoked", out.String())
+	require.NoFileExists(t, filepath.Join(b.dir, "claim.json"), "after Kill's barrier no claim is made")
 	require.Zero(t, b.processes())
 	require.Equal(t, job.BeganNo, b.observe().Began)
 }
@@ -475,6 +476,18 @@ note("pid", child.stdout.readline().decode().strip())`)
 	require.NoError(t, err)
 	b.awaitState(job.StateSucceeded)
 	require.True(t, gone(pid))
+}
+
+// A supervisor whose job directory was deleted ends all the same.
+func TestJobDirectoryDeleted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.stage(false, `wait("go")`)
+	b.submit()
+	supervisor := b.supervisorPID()
+	require.NoError(t, os.RemoveAll(b.dir))
+	b.let("go")
+	b.eventually("the supervisor ends", func() bool { return gone(supervisor) })
 }
 
 // A supervisor that died with its application gives its place back.

@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,6 +30,11 @@ func TestMain(m *testing.M) {
 		if err := os.Setenv(key, value); err != nil {
 			panic(err)
 		}
+	}
+	// Most of the time these tests wait for processes.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

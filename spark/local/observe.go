@@ -49,7 +49,7 @@ func (m *Manager) observe(dir jobDir, v view) (job.Observation, error) {
 	if v.exit != nil {
 		return observeEnded(o, v), nil
 	}
-	if v.supervised || v.childLives {
+	if v.supervised || v.childLives && v.child != nil {
 		return observeLive(o, v), nil
 	}
 	return m.observeOrphan(dir, v, o)
@@ -110,9 +110,11 @@ func (m *Manager) facts(dir jobDir, v view) job.Observation {
 func observeLive(o job.Observation, v view) job.Observation {
 	o.EndedAt = time.Time{}
 	switch {
-	case v.child == nil:
+	case v.child == nil && v.supervised:
 		o.State, o.Raw = job.StatePending, "its supervisor is about to launch it"
 		return o
+	case v.child == nil:
+		o.State, o.Raw = job.StateRunning, "a process that cannot be named holds the application's lock"
 	case v.claim.PythonDriver && v.started.IsZero():
 		o.State, o.Raw = job.StatePending, fmt.Sprintf("spark-submit (pid %d) has not yet started the driver", v.child.PID)
 	default:
@@ -207,6 +209,9 @@ func (m *Manager) observeOrphan(dir jobDir, v view, o job.Observation) (job.Obse
 	if len(members) > 0 {
 		return m.observeMarked(dir, v, o, members)
 	}
+	if v.childLives {
+		return observeLive(o, v), nil
+	}
 	restart := restarted(v.claim.Place, m.proc.here(invocation()))
 	if v.claim.PythonDriver && v.started.IsZero() {
 		// Nothing of it lives; the fence makes that last for ever.
@@ -238,19 +243,21 @@ func (m *Manager) observeMarked(dir jobDir, v view, o job.Observation, members [
 		o.Raw = fmt.Sprintf("spark-submit (pid %d) and its supervisor are gone, but %d processes of the application live (pid %d)", v.child.PID, len(members), members[0].PID)
 		return o, nil
 	}
-	leader := -1
-	for i, p := range members {
-		if !p.supervisor && (leader < 0 || p.PID == p.session) {
-			leader = i
+	// spark-submit leads a session and is older than all that it made.
+	var leader *member
+	for _, p := range members {
+		leads := p.PID == p.session
+		if !p.supervisor && (leader == nil || leads && (leader.PID != leader.session || p.StartTime < leader.StartTime)) {
+			leader = &p
 		}
 	}
-	if leader < 0 {
+	if leader == nil {
 		// Between fork and exec, or another supervisor that will find the claim.
 		o.State, o.Raw = job.StatePending, "a process is about to become spark-submit"
 		o.Began = job.BeganUnknown
 		return o, nil
 	}
-	adopted := child{process: members[leader].process, At: time.Now().UTC(), Adopted: true}
+	adopted := child{process: leader.process, At: time.Now().UTC(), Adopted: true}
 	if err := createJSON(dir.path(fileChild), adopted); err != nil && !errors.Is(err, fs.ErrExist) {
 		return job.Observation{}, err
 	}

@@ -83,9 +83,14 @@ type procStat struct {
 	state                  byte
 	parent, group, session int
 	startTime              uint64
+	threads                int
 }
 
-func (s procStat) dead() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
+// dead: nothing of the process runs. A leading thread that has ended makes no
+// dead process while others run.
+func (s procStat) dead() bool {
+	return (s.state == 'Z' || s.state == 'X' || s.state == 'x') && s.threads <= 1
+}
 
 func (p procfs) stat(pid int) (procStat, error) {
 	data, err := os.ReadFile(p.path(strconv.Itoa(pid), "stat"))
@@ -106,11 +111,12 @@ func parseStat(data []byte) (procStat, error) {
 		return procStat{}, fmt.Errorf("%d fields after ')' in a process's stat", len(fields))
 	}
 	s := procStat{state: fields[0][0]}
-	var errs [4]error
+	var errs [5]error
 	s.parent, errs[0] = strconv.Atoi(fields[1])
 	s.group, errs[1] = strconv.Atoi(fields[2])
 	s.session, errs[2] = strconv.Atoi(fields[3])
 	s.startTime, errs[3] = strconv.ParseUint(fields[19], 10, 64)
+	s.threads, errs[4] = strconv.Atoi(fields[17])
 	return s, errors.Join(errs[:]...)
 }
 

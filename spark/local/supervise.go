@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -384,6 +385,9 @@ func (s *supervisor) end(record exitRecord) {
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			break
 		}
+		if !exists(string(s.dir)) {
+			break // somebody deleted the whole job: there is no place for a record
+		}
 		if !complained {
 			s.log.Error("cannot record the end; trying on", "err", err)
 		}
@@ -396,7 +400,7 @@ func (s *supervisor) end(record exitRecord) {
 }
 
 // exitSize is more than an exit record ever takes.
-const exitSize = 2048
+const exitSize = 4096
 
 // reserveExit takes the disk space of exit.json before there is anything to
 // lose.
@@ -406,7 +410,7 @@ func (s *supervisor) reserveExit() error {
 
 // writeExit puts the record into the reserved file and gives it its name.
 func (s *supervisor) writeExit(record exitRecord) error {
-	record.NotLaunched = job.Head(record.NotLaunched, job.MaxRaw)
+	record.NotLaunched = job.Head(record.NotLaunched, exitSize/8) // a byte may take six in JSON
 	data, err := json.Marshal(record)
 	if err != nil {
 		return err
@@ -416,7 +420,8 @@ func (s *supervisor) writeExit(record exitRecord) error {
 	if err != nil {
 		return createExclusive(s.dir.path(fileExit), append(data, '\n'))
 	}
-	_, err = f.Write([]byte(fmt.Sprintf("%-*s\n", exitSize-1, data)))
+	padding := bytes.Repeat([]byte{' '}, max(0, exitSize-1-len(data)))
+	_, err = f.Write(append(append(data, padding...), '\n'))
 	if err == nil {
 		err = f.Sync()
 	}

@@ -146,6 +146,9 @@ func (s *stream) commonHeader() ([]byte, error) {
 		}
 		header = line.text
 		shared++
+		if s.progress != nil {
+			s.progress(0)
+		}
 	}
 	if shared < 2 {
 		return nil, nil

@@ -2,7 +2,6 @@ package parts
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -129,10 +128,12 @@ func looksLikeHeader(line []byte) bool {
 
 func fieldsAreNames(line []byte, separator byte) bool {
 	fields := splitFields(string(line), separator)
-	for i, f := range fields {
-		if looksLikeData(f) || slices.Contains(fields[:i], f) {
+	seen := make(map[string]bool, len(fields))
+	for _, f := range fields {
+		if looksLikeData(f) || seen[f] {
 			return false
 		}
+		seen[f] = true
 	}
 	return true
 }

@@ -47,7 +47,7 @@ type Options struct {
 	// MaxBytes bounds the sum of the parts' sizes; 0 is no limit.
 	MaxBytes int64
 	// Progress, if not nil, is told the bytes passed on so far, often, from the
-	// goroutine that collects.
+	// goroutine that collects; 0 while the parts are still looked at for a header.
 	Progress func(done int64)
 }
 

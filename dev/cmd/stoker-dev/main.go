@@ -193,4 +193,3 @@ Ctrl-C stops everything; the state in %s is kept (make clean removes it).
 `, page(options.Ports.WebUI), page(options.Ports.ModelManage), page(options.Ports.ModelManage), jobs[0].ID(),
 		filepath.Join(options.State, "stoker-dev.log"), at, id, at, at, options.State)
 }
-
