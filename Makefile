@@ -8,6 +8,7 @@ PYSPARK_VERSION := 3.5.9
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 STATE := $(CURDIR)/.state
+LINTERS := $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/bin/workflowcheck
 SOURCES := $(shell find . -name '*.go' -o -name '*.py' -path './driver/*' -o -name '*.py' -path './dev/*' | grep -v '^./\.tools')
 
 .PHONY: help
@@ -43,6 +44,41 @@ check-python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.8 or newer with venv (Debian: apt-get install python3 python3-venv)"; exit 1; }
 check-java:
 	@[ -n "$$JAVA_HOME" ] || command -v java >/dev/null || { echo "Java is missing: install Java 17 (Debian: apt-get install openjdk-17-jre-headless)"; exit 1; }
+
+# Tests run what the build made: stoker-dev, PySpark and the real driver.
+export STOKER_BIN := $(CURDIR)/bin
+export SPARK_LOCAL_IP := 127.0.0.1
+TEST_PARALLEL ?= 4
+
+.PHONY: test
+test: build ## run the tests (about ten minutes on two cores; real Spark, kill -9 and all)
+	@.ci/suite "Go, product" $(GO) test -short -timeout 8m ./...
+	@.ci/suite "Python driver" $(VENV)/bin/python -m pytest -q -p no:cacheprovider driver/tests
+	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -short -timeout 20m -p 1 ./...
+	@echo "all tests passed"
+
+.PHONY: test-full
+test-full: build ## run everything, with the race detector and the long fault tests
+	@.ci/suite "Go, product" $(GO) test -race -count=1 -timeout 30m ./...
+	@.ci/suite "Python driver" $(VENV)/bin/python -m pytest -q -p no:cacheprovider driver/tests
+	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...
+	@echo "all tests passed"
+
+.PHONY: goldens
+goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)
+	$(GO) -C dev run ./cmd/goldens $(CURDIR)/workflows/testdata/histories
+
+.PHONY: lint
+lint: $(LINTERS) ## gofumpt, golangci-lint, workflowcheck
+	@.ci/suite "gofumpt" .ci/formatted $(TOOLS)/bin/gofumpt
+	@.ci/suite "golangci-lint, product" $(TOOLS)/bin/golangci-lint run ./...
+	@.ci/suite "golangci-lint, dev" .ci/in dev $(TOOLS)/bin/golangci-lint run --config ../.golangci.yml ./...
+	@.ci/suite "workflowcheck" $(TOOLS)/bin/workflowcheck -config .workflowcheck.yaml ./workflows/...
+
+$(LINTERS): dev/tools/go.mod dev/tools/go.sum | check-go
+	@.ci/with-progress "building the linters into .tools/bin (once, minutes)" .ci/in dev/tools $(GO) build -o $(TOOLS)/bin/ \
+		github.com/golangci/golangci-lint/v2/cmd/golangci-lint mvdan.cc/gofumpt go.temporal.io/sdk/contrib/tools/workflowcheck
+	@touch $(LINTERS)
 
 .PHONY: clean
 clean: ## remove the state of stoker-dev

@@ -31,6 +31,9 @@ func classify(err error) error {
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
+		if len(err.Error()) > job.MaxMessage {
+			return context.Canceled
+		}
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -64,6 +67,12 @@ func failure(err error, code job.Code, final bool) error {
 		options.Details = []any{capProblems(problems)}
 	}
 	return temporal.NewApplicationErrorWithOptions(job.Head(err.Error(), job.MaxMessage), string(code), options)
+}
+
+// capStanding bounds what a source says in its own words.
+func capStanding(s job.Standing) job.Standing {
+	s.Status, s.Application = job.Head(s.Status, job.MaxWord), job.Head(s.Application, job.MaxWord)
+	return s
 }
 
 // capProblems bounds a list of problems; the last line says what was left out.

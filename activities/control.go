@@ -116,7 +116,7 @@ func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, err
 	if err != nil {
 		return SubmitResult{}, classifySource(err)
 	}
-	result := SubmitResult{Standing: loaded.Standing}
+	result := SubmitResult{Standing: capStanding(loaded.Standing)}
 	if loaded.Standing.State != job.StandingOpen {
 		return result, nil
 	}
@@ -155,7 +155,8 @@ func capObservation(o job.Observation) job.Observation {
 	o.Raw = job.Head(o.Raw, job.MaxRaw)
 	if o.Driver != nil {
 		d := *o.Driver
-		d.ErrorType = job.Head(d.ErrorType, 200)
+		d.State, d.Stage = job.Head(d.State, job.MaxWord), job.Head(d.Stage, job.MaxWord)
+		d.ErrorType = job.Head(d.ErrorType, job.MaxWord)
 		d.Message = job.Head(d.Message, job.MaxMessage)
 		d.Traceback = job.Tail(d.Traceback, job.MaxTraceback)
 		o.Driver = &d

@@ -36,7 +36,7 @@ func (t *Transfer) ReportEnd(ctx context.Context, in ReportInput) (ReportResult,
 		return ReportResult{}, classify(err)
 	}
 	standing, err := source.Report(ctx, in.Key.ID, report)
-	return ReportResult{Standing: standing}, classifySource(err)
+	return ReportResult{Standing: capStanding(standing)}, classifySource(err)
 }
 
 func collectedOutputs(ctx context.Context, cluster Cluster, attempt job.Attempt) ([]job.CollectedOutput, error) {

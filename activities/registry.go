@@ -58,7 +58,8 @@ func (r *Registry) Load(ctx context.Context, in LoadInput) (LoadResult, error) {
 		return LoadResult{}, classifySource(err)
 	}
 	return LoadResult{
-		Spec: loaded.Spec, Digest: loaded.Digest, Standing: loaded.Standing, Problems: capProblems(loaded.Problems),
+		Spec: loaded.Spec, Digest: loaded.Digest,
+		Standing: capStanding(loaded.Standing), Problems: capProblems(loaded.Problems),
 	}, nil
 }
 
@@ -98,5 +99,5 @@ func (r *Registry) Report(ctx context.Context, in ReportInput) (ReportResult, er
 		return ReportResult{}, classify(err)
 	}
 	standing, err := source.Report(ctx, in.Key.ID, in.report())
-	return ReportResult{Standing: standing}, classifySource(err)
+	return ReportResult{Standing: capStanding(standing)}, classifySource(err)
 }

@@ -60,11 +60,16 @@ func readFile(ctx context.Context, st store.Store, name string) ([]byte, error) 
 	return readAtMost(ctx, st, name, maxRecord)
 }
 
+// readAtMost reads a whole file, or fails: half a file is never taken for one.
 func readAtMost(ctx context.Context, st store.Store, name string, limit int64) ([]byte, error) {
 	r, err := st.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // read only: nothing is lost
-	return io.ReadAll(io.LimitReader(r, limit))
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, job.Errorf(job.CodeInternal, "%s holds more than %d bytes", name, limit)
+	}
+	return data, err
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"strconv"
+	"strings"
 
 	"github.com/stoker-spark/stoker/driver"
 	"github.com/stoker-spark/stoker/job"
@@ -68,7 +69,7 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 	if err != nil {
 		return StageResult{}, classifySource(err)
 	}
-	result := StageResult{Standing: loaded.Standing}
+	result := StageResult{Standing: capStanding(loaded.Standing)}
 	switch {
 	case loaded.Standing.State != job.StandingOpen:
 		return result, nil
@@ -101,7 +102,7 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 		if err != nil {
 			return StageResult{}, classifySource(err)
 		}
-		result.Standing = standing
+		result.Standing = capStanding(standing)
 	}
 	if err := s.commit(ctx); err != nil {
 		return StageResult{}, classify(err)
@@ -209,7 +210,7 @@ func (s *staging) inputURL(i int, input job.Asset, files *[]job.WorkFile) (strin
 	if !input.Embedded {
 		return s.cluster.Stores.CanonicalURL(input.URL)
 	}
-	rel := path.Join(spark.DirInputs, strconv.Itoa(i), input.FileName)
+	rel := path.Join(spark.DirInputs, strconv.Itoa(i), literalName(input.FileName))
 	*files = append(*files, job.WorkFile{Path: rel, Content: input.Content})
 	return s.store.URL(path.Join(s.dir, rel)), nil
 }
@@ -229,7 +230,7 @@ func (s *staging) outputs(ctx context.Context, m job.Manifest) (all, embedded []
 		if err := s.store.MkdirAll(ctx, dir, modeDir); err != nil {
 			return nil, nil, storeError("make the directory of an output", err)
 		}
-		target := path.Join(dir, output.FileName)
+		target := path.Join(dir, literalName(output.FileName))
 		s.record.Outputs = append(s.record.Outputs, stagedOutput{
 			Index: output.Index, FileName: output.FileName, Format: output.Format, Path: target,
 		})
@@ -238,6 +239,16 @@ func (s *staging) outputs(ctx context.Context, m job.Manifest) (all, embedded []
 		embedded = append(embedded, object)
 	}
 	return all, embedded, nil
+}
+
+// literalName replaces what Spark would take for a glob in a path.
+func literalName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`*?[]{}\`, r) {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 // located is an asset as the model sees it: a file that lies somewhere.

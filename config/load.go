@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
@@ -27,7 +30,8 @@ const delimiter = "/"
 
 // Load reads the configuration: defaults, then the YAML file (none if path is
 // ""), then environment variables, then overrides by key. Unknown keys are
-// errors, so that a misspelt one is not silently ignored. The result is valid.
+// errors, so that a misspelt one is not silently ignored; so are environment
+// variables with "__" that name no key. The result is valid.
 func Load(path string, environ []string, overrides map[string]any) (Config, error) {
 	k := koanf.New(delimiter)
 	if err := k.Load(structs.Provider(Default(), "koanf"), nil); err != nil {
@@ -45,23 +49,31 @@ func Load(path string, environ []string, overrides map[string]any) (Config, erro
 		return Config{}, err
 	}
 	known := knownKeys(k)
+	var unknown []string
 	err := k.Load(env.Provider(delimiter, env.Opt{
 		Prefix:      EnvPrefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
 			key := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, EnvPrefix), "__", delimiter))
+			if known[key] == "" && strings.Contains(key, delimiter) {
+				unknown = append(unknown, fmt.Sprintf("environment variable %s: names no key", job.Head(name, job.MaxWord)))
+			}
 			return known[key], value // "" for a variable that is no key of ours
 		},
 	}), nil)
 	if err != nil {
 		return Config{}, fmt.Errorf("read the environment: %w", err)
 	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return Config{}, job.Invalid("the configuration cannot be read", unknown)
+	}
 	if err := k.Load(confmap.Provider(overrides, delimiter), nil); err != nil {
 		return Config{}, fmt.Errorf("apply flags: %w", err)
 	}
 	config, err := decode(k)
 	if err != nil {
-		return Config{}, job.Errorf(job.CodeInvalid, "read the configuration: %w", err)
+		return Config{}, job.Invalid("the configuration cannot be read", decodeProblems(err))
 	}
 	return config, config.Validate()
 }
@@ -99,6 +111,7 @@ func decode(k *koanf.Koanf) (Config, error) {
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: &config, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
+			durationNeedsUnit,
 			mapstructure.StringToTimeDurationHookFunc(),
 			mapstructure.StringToSliceHookFunc(","),
 		),
@@ -108,6 +121,44 @@ func decode(k *koanf.Koanf) (Config, error) {
 	}
 	return config, decoder.Decode(k.Raw())
 }
+
+// durationNeedsUnit refuses a bare number for a duration: 30 would be taken for
+// 30 nanoseconds.
+func durationNeedsUnit(_, to reflect.Type, value any) (any, error) {
+	if to != reflect.TypeFor[time.Duration]() {
+		return value, nil
+	}
+	switch n := value.(type) {
+	case time.Duration, string:
+		return value, nil
+	case int:
+		if n == 0 {
+			return value, nil
+		}
+	}
+	return nil, fmt.Errorf("is a duration, which needs a unit (90s, 5m, 24h), got %v", value)
+}
+
+// decodeProblems lists what is wrong with the shape of a configuration, a line
+// for each problem.
+func decodeProblems(err error) []string {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		var problems []string
+		for _, one := range several.Unwrap() {
+			problems = append(problems, decodeProblems(one)...)
+		}
+		return problems
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	text = strings.Replace(text, "has invalid keys:", "has unknown keys:", 1)
+	text = strings.Replace(text, "'' ", "the top level ", 1)
+	return []string{job.Head(text, maxProblem)}
+}
+
+// maxProblem bounds one problem, in bytes: a file that is no configuration may
+// hold anything.
+const maxProblem = 500
 
 // FromEnvironment is Load with the process's own environment.
 func FromEnvironment(path string, overrides map[string]any) (Config, error) {

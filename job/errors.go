@@ -47,11 +47,15 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Errorf makes an Error with a code. A %w operand becomes its cause as in
+// Errorf makes an Error with a code. Each %w operand becomes its cause as in
 // fmt.Errorf.
 func Errorf(code Code, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), Cause: silent(errors.Unwrap(err))}
+	cause := errors.Unwrap(err)
+	if _, several := err.(interface{ Unwrap() []error }); several { //nolint:errorlint // what fmt.Errorf made itself, not what it wraps
+		cause = err
+	}
+	return &Error{Code: code, Message: err.Error(), Cause: silent(cause)}
 }
 
 // silentCause keeps a cause for errors.Is and errors.As without printing it a
@@ -88,12 +92,14 @@ func CodeOf(err error) Code {
 // ProblemsOf returns the problems of the first Error in err's chain that lists
 // some, else the error's own text as the only problem.
 func ProblemsOf(err error) []string {
-	var e *Error
-	if errors.As(err, &e) && len(e.Problems) > 0 {
-		return e.Problems
-	}
 	if err == nil {
 		return nil
+	}
+	var e *Error
+	for cause := err; errors.As(cause, &e); cause = e.Cause {
+		if len(e.Problems) > 0 {
+			return e.Problems
+		}
 	}
 	return []string{err.Error()}
 }

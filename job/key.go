@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -27,7 +28,8 @@ type Key struct {
 
 // Name is the key as one path-safe name: "<source>-<id>" and, for a re-run,
 // "-r<N>". An id with other characters than letters, digits, '.', '_' and '-',
-// or a very long one, is made safe and told apart by a digest.
+// a very long one, or one whose end could be taken for a re-run's or a digest's,
+// is made safe and told apart by a digest: no two ids of a source share a name.
 func (k Key) Name() string {
 	name := k.Source + "-" + k.ID
 	if !isPlainName(name) {
@@ -57,11 +59,14 @@ func (k Key) Validate() error {
 }
 
 func isPlainName(name string) bool {
-	if len(name) > maxNameLength {
-		return false
-	}
-	return plainName(name) == name
+	return plainName(name) == name && !madeEnding.MatchString(name)
 }
+
+// madeEnding is what Name itself puts at the end of names.
+var madeEnding = regexp.MustCompile(`-(r[0-9]+|[0-9a-f]{16})$`)
+
+// maxPlain leaves room for a digest.
+const maxPlain = maxNameLength - 20
 
 func plainName(name string) string {
 	var b strings.Builder
@@ -72,7 +77,7 @@ func plainName(name string) string {
 		default:
 			b.WriteByte('_')
 		}
-		if b.Len() >= maxNameLength-20 {
+		if b.Len() >= maxPlain {
 			break
 		}
 	}

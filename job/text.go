@@ -11,10 +11,13 @@ import (
 const (
 	MaxMessage   = 1000
 	MaxTraceback = 2000
-	MaxRaw       = 1000
+	MaxRaw       = 800
+	// MaxWord bounds names: an exception's class, a status, an id.
+	MaxWord = 200
 )
 
-// Head returns at most max bytes from the start of s, as valid UTF-8.
+// Head returns at most max bytes from the start of s, as valid UTF-8, with "…"
+// for what was left out where there is room for it.
 func Head(s string, max int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= max {
@@ -22,21 +25,28 @@ func Head(s string, max int) string {
 	}
 	const mark = "…"
 	cut := max - len(mark)
+	if cut < 0 {
+		return ""
+	}
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:max0(cut)] + mark
+	return s[:cut] + mark
 }
 
 // Tail returns at most max bytes from the end of s, as valid UTF-8, starting
-// at a line where it can.
+// at a line where it can, with "…" before it where there is room.
 func Tail(s string, max int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= max {
 		return s
 	}
 	const mark = "…\n"
-	s = s[len(s)-max0(max-len(mark)):]
+	room := max - len(mark)
+	if room < 0 {
+		return ""
+	}
+	s = s[len(s)-room:]
 	for len(s) > 0 && !utf8.RuneStart(s[0]) {
 		s = s[1:]
 	}
@@ -44,11 +54,4 @@ func Tail(s string, max int) string {
 		s = s[i+1:]
 	}
 	return mark + s
-}
-
-func max0(n int) int {
-	if n < 0 {
-		return 0
-	}
-	return n
 }

@@ -6,6 +6,7 @@ package starter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -74,13 +75,15 @@ func (s *Starter) Run(ctx context.Context) error {
 
 // Look starts what is created and cancels what is cancelled, once.
 func (s *Starter) Look(ctx context.Context) {
+	var refused refusals
 	err := errors.Join(
 		s.options.Registry.List(ctx, modelmanage.StatusCreated, func(found modelmanage.Summary) error {
-			return s.start(ctx, found)
+			return refused.pass(s.start(ctx, found))
 		}),
 		s.options.Registry.List(ctx, modelmanage.StatusCancelled, func(found modelmanage.Summary) error {
-			return s.cancel(ctx, found)
+			return refused.pass(s.cancel(ctx, found))
 		}),
+		refused.err(),
 	)
 	switch {
 	case ctx.Err() != nil:
@@ -91,6 +94,32 @@ func (s *Starter) Look(ctx context.Context) {
 		s.options.Logger.Info("looking for jobs again")
 		s.failing = false
 	}
+}
+
+// refusals are jobs whose request Temporal refuses. They are tried again with
+// the next look, and do not keep those behind them in the list from starting;
+// any other error ends a look, because the next job would meet it too.
+type refusals struct {
+	count int
+	first error
+}
+
+func (r *refusals) pass(err error) error {
+	var invalid *serviceerror.InvalidArgument
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	if r.count++; r.first == nil {
+		r.first = err
+	}
+	return nil
+}
+
+func (r *refusals) err() error {
+	if r.count == 0 {
+		return nil
+	}
+	return fmt.Errorf("temporal refused %d jobs, the first: %w", r.count, r.first)
 }
 
 // callTimeout bounds one call to Temporal.
@@ -112,7 +141,7 @@ func (s *Starter) start(ctx context.Context, found modelmanage.Summary) error {
 		s.options.Logger.Warn("job is CREATED at model-manage, but its workflow has closed; create it anew to run it",
 			"job", key.Name())
 	case err != nil:
-		return err
+		return fmt.Errorf("start job %s: %w", key, err)
 	default:
 		s.options.Logger.Info("job started", "job", key.Name(), "run", run.GetRunID())
 	}
@@ -155,7 +184,7 @@ func (s *Starter) cancel(ctx context.Context, found modelmanage.Summary) error {
 		workflows.CancelRequest{By: "model-manage", Reason: "the job's document was set to CANCELLED"})
 	var gone *serviceerror.NotFound
 	if err != nil && !errors.As(err, &gone) {
-		return err
+		return fmt.Errorf("cancel job %s: %w", key, err)
 	}
 	if err == nil {
 		s.options.Logger.Info("job cancelled at model-manage", "job", key.Name())

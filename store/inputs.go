@@ -74,7 +74,7 @@ func CheckInputs(ctx context.Context, set Set, urls []NamedURL, unverifiable Pol
 		case a := <-answers:
 			all[a.input] = a
 			continue
-		case <-make(chan int): // a store may hang without looking at ctx
+		case <-ctx.Done(): // a store may hang without looking at ctx
 		}
 		break
 	}

@@ -42,9 +42,19 @@ func InitNamespace(ctx context.Context, c client.Client, namespace string) ([]st
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: namespace, SearchAttributes: types,
 	})
+	if err != nil {
+		err = fmt.Errorf("register search attributes %s: %w", strings.Join(missing, ", "), err)
+	}
 	var exists *serviceerror.AlreadyExists
-	if err != nil && !errors.As(err, &exists) {
-		return nil, fmt.Errorf("register search attributes %s: %w", strings.Join(missing, ", "), err)
+	if errors.As(err, &exists) {
+		// Somebody else was faster with all of them, or one has another type.
+		if still, listErr := missingAttributes(ctx, c, namespace); listErr != nil || len(still) > 0 {
+			return nil, err
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	return missing, nil
 }

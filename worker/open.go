@@ -1,9 +1,11 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
@@ -57,7 +59,9 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	}
 	options := local.Options{
 		Cluster: name, Root: settings.Root, Installation: c.Installation,
-		SparkHome: settings.Local.SparkHome, Python: settings.Local.Python, Java: settings.Local.JavaHome,
+		SparkHome: cmp.Or(settings.Local.SparkHome, os.Getenv("SPARK_HOME")),
+		Python:    cmp.Or(settings.Local.Python, os.Getenv("PYSPARK_PYTHON"), "python3"),
+		Java:      settings.Local.JavaHome, // the manager knows where else to look
 		Master: settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
 		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
 		Supervisor: o.Supervisor, Logger: o.Logger,
@@ -74,7 +78,7 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	}
 	return activities.Cluster{
 		Name: name, Manager: manager, Root: settings.Root,
-		Stores:             store.Set{Default: file.New(file.Options{})},
+		Stores:             store.Set{Default: file.New(file.Options{DirMode: 0o700})},
 		UnverifiableInputs: settings.UnverifiableInputs,
 		Header:             settings.Header,
 		Limits:             activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},

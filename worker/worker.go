@@ -71,6 +71,8 @@ type Worker struct {
 
 	mu    sync.Mutex
 	fatal error
+	// failed is closed with the first fatal error.
+	failed chan struct{}
 }
 
 // New makes a worker; it serves nothing before Run.
@@ -86,7 +88,7 @@ func New(options Options) (*Worker, error) {
 	if len(options.Clusters) == 0 && options.ServesClusters() {
 		return nil, errors.New("roles control and io need at least one cluster; name it with --cluster, or take role workflows alone")
 	}
-	w := &Worker{options: options}
+	w := &Worker{options: options, failed: make(chan struct{})}
 	if options.has(RoleWorkflows) {
 		if err := w.addCentral(); err != nil {
 			return nil, err
@@ -115,6 +117,9 @@ func (w *Worker) sdkOptions(slots int) sdk.Options {
 func (w *Worker) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.fatal == nil {
+		close(w.failed)
+	}
 	w.fatal = errors.Join(w.fatal, err)
 }
 
@@ -162,6 +167,7 @@ func (w *Worker) addCluster(name string) error {
 }
 
 // Run serves until ctx ends, then lets activities finish for the stop timeout.
+// An error from which Temporal's worker does not come back ends it, too.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := CheckNamespace(ctx, w.options.Client, w.options.Namespace); err != nil {
 		return err
@@ -182,7 +188,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.watchClusters(ctx)
 	w.options.Logger.Info("worker started", "clusters", len(w.options.Clusters))
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-w.failed:
+	}
 	w.options.Logger.Info("worker stopping", "timeout", w.options.Config.Worker.StopTimeout)
 	w.stop(len(w.workers))
 	w.mu.Lock()

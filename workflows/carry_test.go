@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -17,7 +16,7 @@ func (b *bundle) carried() Input {
 	b.t.Helper()
 	b.run()
 	var again *workflow.ContinueAsNewError
-	require.True(b.t, errors.As(b.env.GetWorkflowError(), &again), "not continued: %v", b.env.GetWorkflowError())
+	require.ErrorAs(b.t, b.env.GetWorkflowError(), &again)
 	require.Equal(b.t, TypeSparkBatchJob, again.WorkflowType.Name)
 	var in Input
 	require.NoError(b.t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &in))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,18 +24,17 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := rootCommand().ExecuteContext(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		printError(err)
+		printError(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // printError writes an error for a person, every problem on a line.
-func printError(err error) {
-	fmt.Fprintf(os.Stderr, "stoker: %v\n", err)
-	var domain *job.Error
-	if errors.As(err, &domain) {
-		for _, problem := range domain.Problems {
-			fmt.Fprintf(os.Stderr, "  - %s\n", problem)
+func printError(w io.Writer, err error) {
+	fmt.Fprintf(w, "stoker: %v\n", err)
+	if problems := job.ProblemsOf(err); len(problems) > 1 || problems[0] != err.Error() {
+		for _, problem := range problems {
+			fmt.Fprintf(w, "  - %s\n", problem)
 		}
 	}
 }
