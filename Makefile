@@ -64,6 +64,11 @@ test-full: build ## run everything, with the race detector and the long fault te
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...
 	@echo "all tests passed"
 
+.PHONY: bench
+bench: build ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
+	$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
+	$(TOOLS)/bin/bench --out docs/benchmarks.json
+
 .PHONY: goldens
 goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)
 	$(GO) -C dev run ./cmd/goldens $(CURDIR)/workflows/testdata/histories

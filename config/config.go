@@ -72,6 +72,9 @@ type Worker struct {
 	ControlSlots int `koanf:"controlSlots"`
 	// TransferSlots bounds concurrent transfers of data per cluster.
 	TransferSlots int `koanf:"transferSlots"`
+	// WithoutClusterWatch switches hints off: jobs then look by their own
+	// backstop timers only, and see changes later.
+	WithoutClusterWatch bool `koanf:"withoutClusterWatch"`
 }
 
 // Log of every role.

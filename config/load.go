@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,8 +112,7 @@ func decode(k *koanf.Koanf) (Config, error) {
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: &config, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			durationNeedsUnit,
-			mapstructure.StringToTimeDurationHookFunc(),
+			duration, booleanText,
 			mapstructure.StringToSliceHookFunc(","),
 		),
 	})
@@ -122,21 +122,34 @@ func decode(k *koanf.Koanf) (Config, error) {
 	return config, decoder.Decode(k.Raw())
 }
 
-// durationNeedsUnit refuses a bare number for a duration: 30 would be taken for
+// duration reads a duration, and refuses a bare number: 30 would be taken for
 // 30 nanoseconds.
-func durationNeedsUnit(_, to reflect.Type, value any) (any, error) {
+func duration(_, to reflect.Type, value any) (any, error) {
 	if to != reflect.TypeFor[time.Duration]() {
 		return value, nil
 	}
-	switch n := value.(type) {
-	case time.Duration, string:
-		return value, nil
+	switch v := value.(type) {
+	case time.Duration:
+		return v, nil
+	case string:
+		if d, err := time.ParseDuration(v); err == nil {
+			return d, nil
+		}
 	case int:
-		if n == 0 {
-			return value, nil
+		if v == 0 {
+			return time.Duration(0), nil
 		}
 	}
-	return nil, fmt.Errorf("is a duration, which needs a unit (90s, 5m, 24h), got %v", value)
+	return nil, fmt.Errorf("must be a duration with its unit, such as 90s, 5m or 24h, got %v", value)
+}
+
+// booleanText keeps a boolean where text is wanted as it was written:
+// "spark.ui.enabled: false" is not "0".
+func booleanText(_, to reflect.Type, value any) (any, error) {
+	if b, ok := value.(bool); ok && to.Kind() == reflect.String {
+		return strconv.FormatBool(b), nil
+	}
+	return value, nil
 }
 
 // decodeProblems lists what is wrong with the shape of a configuration, a line

@@ -62,7 +62,7 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 		SparkHome: cmp.Or(settings.Local.SparkHome, os.Getenv("SPARK_HOME")),
 		Python:    cmp.Or(settings.Local.Python, os.Getenv("PYSPARK_PYTHON"), "python3"),
 		Java:      settings.Local.JavaHome, // the manager knows where else to look
-		Master: settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
+		Master:    settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
 		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
 		Supervisor: o.Supervisor, Logger: o.Logger,
 	}

@@ -210,7 +210,7 @@ func (w *Worker) stop(n int) {
 
 // watchClusters makes sure that each cluster has its ClusterWatch.
 func (w *Worker) watchClusters(ctx context.Context) {
-	if !w.options.has(RoleControl) {
+	if !w.options.has(RoleControl) || w.options.Config.Worker.WithoutClusterWatch {
 		return
 	}
 	for name := range w.options.Clusters {

@@ -19,7 +19,7 @@ const (
 	outageFirst  = 5 * time.Second
 	outageMost   = time.Minute
 	busyFirst    = 2 * time.Second
-	busyMost     = 10 * time.Second
+	busyMost     = 30 * time.Second
 )
 
 // backstop is the time to wait before looking again: it doubles with each look

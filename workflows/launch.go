@@ -144,7 +144,8 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 			return nil
 		}
 		b.setObstacle(ctx, "the cluster is at its concurrency limit")
-		if !b.pause(ctx, doubled(busyFirst, busyMost, busy), "wait for room on the cluster") {
+		b.sleepUntilHint(ctx, doubled(busyFirst, busyMost, busy), "wait for room on the cluster")
+		if b.stop.asked() {
 			return nil
 		}
 	}

@@ -112,21 +112,26 @@ func (b *batchJob) rest(ctx workflow.Context) (*job.Outcome, error) {
 	if b.mayContinueAsNew(ctx) {
 		return nil, b.continueAsNew(ctx)
 	}
-	b.turn++
-	timerCtx, cancelTimer := workflow.WithCancel(ctx)
-	defer cancelTimer()
 	wait, why := b.nextLook(ctx)
-	selector := workflow.NewSelector(ctx)
-	selector.AddFuture(workflow.NewTimerWithOptions(timerCtx, wait, workflow.TimerOptions{Summary: why}),
-		func(workflow.Future) {})
-	selector.AddReceive(b.hints, func(workflow.ReceiveChannel, bool) { b.drainHints() })
-	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
-	selector.Select(ctx)
+	b.sleepUntilHint(ctx, wait, why)
 	if limit := b.spec.RunLimit; limit > 0 && !b.runningAt.IsZero() && !workflow.Now(ctx).Before(b.runningAt.Add(limit)) {
 		b.end(stop{cause: causeRunLimit, message: fmt.Sprintf(
 			"the application ran for longer than its run limit of %s", limit)})
 	}
 	return nil, nil
+}
+
+// sleepUntilHint waits for a time, a hint or a stop, whichever comes first.
+func (b *batchJob) sleepUntilHint(ctx workflow.Context, d time.Duration, why string) {
+	b.turn++
+	timerCtx, cancelTimer := workflow.WithCancel(ctx)
+	defer cancelTimer()
+	timer := workflow.NewTimerWithOptions(timerCtx, jittered(d, b.key.Name(), b.turn), workflow.TimerOptions{Summary: why})
+	selector := workflow.NewSelector(ctx)
+	selector.AddFuture(timer, func(workflow.Future) {})
+	selector.AddReceive(b.hints, func(workflow.ReceiveChannel, bool) { b.drainHints() })
+	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
+	selector.Select(ctx)
 }
 
 // nextLook is when to look again without a hint.
@@ -135,7 +140,7 @@ func (b *batchJob) nextLook(ctx workflow.Context) (time.Duration, string) {
 	if b.absences > 0 {
 		state, looks = job.StateAbsent, b.absences-1
 	}
-	wait, why := jittered(backstop(state, looks), b.key.Name(), b.turn), "look again (backstop)"
+	wait, why := backstop(state, looks), "look again (backstop)"
 	if b.spec.RunLimit > 0 && !b.runningAt.IsZero() {
 		left := max(b.runningAt.Add(b.spec.RunLimit).Sub(workflow.Now(ctx)), 0)
 		if left < wait {

@@ -69,6 +69,7 @@ func save(path string, c config.Config) error {
 		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String()},
 		"worker": map[string]any{
 			"httpAddress": c.Worker.HTTPAddress, "stopTimeout": c.Worker.StopTimeout.String(),
+			"withoutClusterWatch": c.Worker.WithoutClusterWatch,
 		},
 		"clusters": map[string]any{"local": map[string]any{
 			"type": "local", "root": cluster.Root,

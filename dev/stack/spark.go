@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ func FindSpark(venv string) (Spark, error) {
 	}
 	if os.Getenv("JAVA_HOME") == "" {
 		if _, err := exec.LookPath("java"); err != nil {
-			return Spark{}, fmt.Errorf("Java is missing: install Java 17 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME")
+			return Spark{}, errors.New("no Java: install Java 17 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME")
 		}
 	}
 	return Spark{Home: homes[len(homes)-1], Python: filepath.Join(venv, "bin", "python")}, nil

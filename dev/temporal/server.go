@@ -3,7 +3,6 @@
 package temporal
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -160,10 +159,10 @@ func (o Options) config() (*config.Config, error) {
 	} {
 		rpc := config.RPC{BindOnIP: host, GRPCPort: o.Port}
 		if service != primitives.FrontendService {
-			if rpc.GRPCPort, err = freePort(); err != nil {
+			if rpc.GRPCPort, err = FreePort(); err != nil {
 				return nil, err
 			}
-		} else if rpc.HTTPPort, err = freePort(); err != nil {
+		} else if rpc.HTTPPort, err = FreePort(); err != nil {
 			return nil, err
 		}
 		conf.Services[string(service)] = config.Service{RPC: rpc}
@@ -234,8 +233,9 @@ func staticHosts(conf *config.Config) map[primitives.ServiceName]static.Hosts {
 	return hosts
 }
 
-func freePort() (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", host+":0")
+// FreePort finds a port on loopback that nobody uses at the moment.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -38,6 +38,9 @@ const (
 	fileHostID   = ".host-id"
 	// dirLive holds one entry per claimed application that has not ended.
 	dirLive = ".live"
+	// dirWaiting holds one entry per application that found the cluster at its
+	// limit: it is told when another ends.
+	dirWaiting = ".waiting"
 	// dirEvents holds one file per application, rewritten at each change: the
 	// one directory that Changes watches.
 	dirEvents = ".events"

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,33 @@ func (m *Manager) Snapshot(ctx context.Context) ([]spark.Sighting, error) {
 	return sightings, nil
 }
 
+// wait notes that an application waits for room on the cluster, or does not any
+// more. The notes are hints: without them it is tried again later.
+func (m *Manager) wait(r spark.Reservation, waits bool) {
+	path := filepath.Join(m.opts.Root, dirWaiting, r.Application)
+	if !waits {
+		_ = os.Remove(path) // a note too many costs one try
+		return
+	}
+	err := createJSON(path, entry{
+		Application: r.Application, Installation: r.Installation, Attempt: r.Attempt, Event: "waiting", At: time.Now().UTC(),
+	})
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		m.opts.Logger.Warn("cannot note that an application waits", "cluster", m.opts.Cluster, "app", r.Application, "err", err)
+	}
+}
+
+// waiting lists the applications that have waited longest, a few more than
+// there may be room for.
+func (m *Manager) waiting() []entry {
+	list, err := entries(m.opts.Root, dirWaiting)
+	if err != nil {
+		return nil // hints may be lost
+	}
+	slices.SortFunc(list, func(a, b entry) int { return a.At.Compare(b.At) })
+	return list[:min(len(list), m.opts.Concurrency+1)]
+}
+
 // Changes implements spark.Notifier. Supervisors rewrite a file per
 // application in one directory; a supervisor that died without a word is found
 // by its lock.
@@ -168,8 +196,20 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 			}
 			return m.unavailable("watch for changes", err)
 		case event := <-watcher.Events:
-			if event.Has(fsnotify.Create|fsnotify.Write) && !send(readEntry(event.Name)) {
+			if !event.Has(fsnotify.Create | fsnotify.Write) {
+				continue
+			}
+			e := readEntry(event.Name)
+			if !send(e) {
 				return ctx.Err()
+			}
+			if e == nil || e.Event != "ended" {
+				continue
+			}
+			for _, w := range m.waiting() {
+				if !send(&w) {
+					return ctx.Err()
+				}
 			}
 		case <-tick.C:
 			for _, e := range m.orphaned(orphans) {

@@ -47,7 +47,7 @@ func New(options Options) (*Manager, error) {
 		return nil, err
 	}
 	o := options.withDefaults()
-	for _, dir := range []string{o.Root, filepath.Join(o.Root, dirLive), filepath.Join(o.Root, dirEvents)} {
+	for _, dir := range []string{o.Root, filepath.Join(o.Root, dirLive), filepath.Join(o.Root, dirEvents), filepath.Join(o.Root, dirWaiting)} {
 		if err := os.MkdirAll(dir, dirMode); err != nil {
 			return nil, job.Errorf(job.CodeInvalid, "local cluster %s: root: %w", o.Cluster, err)
 		}

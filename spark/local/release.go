@@ -29,6 +29,9 @@ func (m *Manager) Release(ctx context.Context, attempt job.Attempt) error {
 	if exists(dir.path(fileClaim)) && m.proc.lives(dir, m.application(attempt)) {
 		return job.Errorf(job.CodeConflict, "%s has not ended: kill it before its directory is released", attempt)
 	}
+	for _, index := range []string{dirLive, dirEvents, dirWaiting} {
+		_ = os.Remove(filepath.Join(m.opts.Root, index, m.application(attempt))) // a hint that nobody needs any more
+	}
 	names, err := os.ReadDir(string(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -73,7 +73,9 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 		return m.unavailable("start the supervisor of "+attempt.String(), err)
 	}
 	m.hold(ctx, "launch:after")
-	return m.outcome(ctx, attempt, dir, answer)
+	err = m.outcome(ctx, attempt, dir, answer)
+	m.wait(*v.reservation, errors.Is(err, spark.ErrBusy))
+	return err
 }
 
 func (m *Manager) hold(ctx context.Context, point string) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -76,7 +75,7 @@ func record(ctx context.Context, dir string) error {
 }
 
 func start(state string) (client.Client, func(), error) {
-	port, err := freePort()
+	port, err := temporal.FreePort()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,15 +104,6 @@ func start(state string) (client.Client, func(), error) {
 			fmt.Fprintln(os.Stderr, "goldens: stop temporal:", err)
 		}
 	}, nil
-}
-
-func freePort() (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = listener.Close() }()         // it was only opened to be told a number
-	return listener.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // tcp
 }
 
 // record runs one scenario and writes its runs.

@@ -25,7 +25,6 @@ type scenario struct {
 	busy     int
 	missing  []string
 	clean    error
-	killed   bool
 	// during acts on the running job.
 	during func(ctx context.Context, c client.Client, key job.Key) error
 }

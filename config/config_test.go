@@ -1,0 +1,135 @@
+package config
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/spark/options"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/parts"
+)
+
+// valid is the smallest configuration that works.
+func valid() Config {
+	c := Default()
+	c.ModelManage.BaseURL = "http://gateway:8090"
+	local := DefaultCluster()
+	local.Root = "/var/lib/stoker/jobs"
+	c.Clusters["local"] = local
+	return c
+}
+
+func TestDefaultsNeedAnAddressAndAClusterOnly(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, valid().Validate())
+	require.Equal(t, []string{
+		"modelManage.baseUrl: is needed",
+		"clusters: at least one is needed",
+		`modelManage.engines[0].cluster: "local" is not a configured cluster`,
+	}, job.ProblemsOf(Default().Validate()))
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	cluster := func(change func(*Cluster)) func(*Config) {
+		return func(c *Config) {
+			local := c.Clusters["local"]
+			change(&local)
+			c.Clusters["local"] = local
+		}
+	}
+	for name, row := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"installation":    {func(c *Config) { c.Installation = "" }, "installation: is needed"},
+		"model-manage":    {func(c *Config) { c.ModelManage.PageSize = 0 }, "modelManage.pageSize: must be 1 to 1000, got 0"},
+		"engine":          {func(c *Config) { c.ModelManage.Engines[0].Cluster = "yarn" }, `modelManage.engines[0].cluster: "yarn" is not a configured cluster`},
+		"deadline":        {func(c *Config) { c.Jobs.Deadline = 0 }, "jobs.deadline: must be positive, got 0s"},
+		"max deadline":    {func(c *Config) { c.Jobs.MaxDeadline = time.Hour }, "jobs.maxDeadline: must not be below jobs.deadline (24h0m0s), got 1h0m0s"},
+		"run limit":       {func(c *Config) { c.Jobs.RunLimit = -1 }, "jobs.runLimit: must not be negative, got -1ns"},
+		"outage limit":    {func(c *Config) { c.Jobs.OutageLimit = 0 }, "jobs.outageLimit: must be positive, got 0s"},
+		"retries":         {func(c *Config) { c.Jobs.InfrastructureRetries = 11 }, "jobs.infrastructureRetries: must be 0 to 10, got 11"},
+		"poll":            {func(c *Config) { c.Starter.PollInterval = time.Millisecond }, "starter.pollInterval: must be at least 100ms, got 1ms"},
+		"stop timeout":    {func(c *Config) { c.Worker.StopTimeout = 0 }, "worker: stopTimeout, controlSlots and transferSlots must be positive"},
+		"control slots":   {func(c *Config) { c.Worker.ControlSlots = 0 }, "worker: stopTimeout, controlSlots and transferSlots must be positive"},
+		"transfer slots":  {func(c *Config) { c.Worker.TransferSlots = -1 }, "worker: stopTimeout, controlSlots and transferSlots must be positive"},
+		"log level":       {func(c *Config) { c.Log.Level = "loud" }, `log.level: must be debug, info, warn or error, got "loud"`},
+		"log format":      {func(c *Config) { c.Log.Format = "xml" }, `log.format: must be text or json, got "xml"`},
+		"cluster name":    {func(c *Config) { c.Clusters["Big"] = c.Clusters["local"] }, "clusters.Big: a cluster's name must be lower-case letters, digits and '-', at most 40"},
+		"cluster path":    {func(c *Config) { c.Clusters["a/b"] = c.Clusters["local"] }, "clusters.a/b: a cluster's name must be lower-case letters, digits and '-', at most 40"},
+		"type":            {cluster(func(c *Cluster) { c.Type = "yarn" }), `clusters.local.type: must be local, got "yarn"`},
+		"relative root":   {cluster(func(c *Cluster) { c.Root = "jobs" }), `clusters.local.root: must be an absolute directory, got "jobs"`},
+		"root of all":     {cluster(func(c *Cluster) { c.Root = "//" }), `clusters.local.root: must be an absolute directory, got "//"`},
+		"concurrency":     {cluster(func(c *Cluster) { c.Local.Concurrency = 0 }), "clusters.local.local.concurrency: must be at least 1, got 0"},
+		"kill grace":      {cluster(func(c *Cluster) { c.Local.KillGrace = 0 }), "clusters.local.local.killGrace: must be positive, got 0s"},
+		"unverifiable":    {cluster(func(c *Cluster) { c.UnverifiableInputs = "maybe" }), `clusters.local.unverifiableInputs: must be refuse or allow, got "maybe"`},
+		"header":          {cluster(func(c *Cluster) { c.Header = "twice" }), `clusters.local.header: must be auto, keep or once, got "twice"`},
+		"no output":       {cluster(func(c *Cluster) { c.MaxOutputBytes = 0 }), "clusters.local: maxOutputBytes must be positive and maxOutputsBytes no less"},
+		"outputs too low": {cluster(func(c *Cluster) { c.MaxOutputsBytes = 1 }), "clusters.local: maxOutputBytes must be positive and maxOutputsBytes no less"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := valid()
+			row.change(&c)
+			err := c.Validate()
+			require.Equal(t, job.CodeInvalid, job.CodeOf(err))
+			require.Equal(t, []string{row.want}, job.ProblemsOf(err))
+		})
+	}
+}
+
+func TestValidateSeesTheProblemsOfProfiles(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	local := c.Clusters["local"]
+	local.Spark.Profiles = []options.Profile{{Name: "big", Limits: map[string]string{"spark.executor.memory": "plenty"}}}
+	c.Clusters["local"] = local
+	problems := job.ProblemsOf(c.Validate())
+	require.Len(t, problems, 1)
+	require.Regexp(t, `^clusters\.local\.spark: .*spark\.executor\.memory`, problems[0])
+}
+
+func TestValidateListsEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	c.Installation, c.Log.Level, c.Jobs.OutageLimit, c.ModelManage.BaseURL = "", "", 0, ""
+	c.Clusters["b"], c.Clusters["a"] = Cluster{}, Cluster{}
+	problems := job.ProblemsOf(c.Validate())
+	require.Len(t, problems, 4+2*7)
+	require.Equal(t, "clusters.a.type: must be local, got \"\"", problems[2], "clusters come in order")
+}
+
+func TestClusterNamesAreSorted(t *testing.T) {
+	t.Parallel()
+	c := Config{Clusters: map[string]Cluster{"yarn": {}, "edge": {}, "local": {}}}
+	require.Equal(t, []string{"edge", "local", "yarn"}, c.ClusterNames())
+}
+
+func TestConversion(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	c.Jobs = Jobs{
+		Deadline: 1, MaxDeadline: 2, RunLimit: 3, OutageLimit: 4, InfrastructureRetries: 5, RerunAfterStart: true,
+	}
+	got := c.Conversion()
+	require.Equal(t, modelmanage.Conversion{
+		Engines: c.ModelManage.Engines, Clusters: map[string]options.Cluster{"local": c.Clusters["local"].Spark},
+		ApplicationIDParameter: c.ModelManage.ApplicationIDParameter,
+		MaxAssetBytes:          c.ModelManage.MaxAssetBytes, MaxEmbeddedBytes: c.ModelManage.MaxEmbeddedBytes,
+		Deadline: 1, MaxDeadline: 2, RunLimit: 3, OutageLimit: 4,
+		Retry: job.RetryPolicy{InfrastructureRetries: 5, RerunAfterStart: true},
+	}, got)
+}
+
+func TestDefaultClusterIsCautious(t *testing.T) {
+	t.Parallel()
+	c := DefaultCluster()
+	require.Equal(t, store.PolicyRefuse, c.UnverifiableInputs)
+	require.Equal(t, parts.HeaderAuto, c.Header)
+	require.GreaterOrEqual(t, c.MaxOutputsBytes, c.MaxOutputBytes)
+}

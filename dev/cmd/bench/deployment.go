@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/dev/stack"
+)
+
+// benchOffset keeps the benchmark away from a stoker-dev that may be running.
+const benchOffset = 21000
+
+// deployment is Stoker as separate processes on a state of its own.
+type deployment struct {
+	state                 string
+	ports                 stack.Ports
+	client                client.Client
+	core, worker, starter *process
+}
+
+// process is one running program.
+type process struct {
+	name  string
+	cmd   *exec.Cmd
+	ready time.Duration
+}
+
+// deploy starts everything; the caller stops it.
+func (b *bench) deploy(ctx context.Context, configure func(*config.Config)) (_ *deployment, err error) {
+	state, err := os.MkdirTemp("", "stoker-bench")
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{state: state, ports: stack.PortsAt(benchOffset)}
+	defer func() {
+		if err != nil {
+			d.stop()
+		}
+	}()
+	d.core, err = d.spawn("Temporal and simulator", filepath.Join(b.bin, "stoker-dev"), "--state", state,
+		"--port-offset", strconv.Itoa(benchOffset), "--parts", "temporal,modelmanage", "--venv", b.venv)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.await(ctx, d.core, fmt.Sprintf("http://127.0.0.1:%d/healthz", d.ports.ModelManage)); err != nil {
+		return nil, err
+	}
+	if d.client, err = stack.Dial(ctx, d.ports, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
+	if _, err := stack.WriteConfig(stack.Options{State: state, Ports: d.ports, Spark: b.spark, Configure: configure}); err != nil {
+		return nil, err
+	}
+	file := stack.ConfigFile(state)
+	if d.worker, err = d.spawn("stoker worker", filepath.Join(b.bin, "stoker"), "worker", "--config", file); err != nil {
+		return nil, err
+	}
+	if err := d.await(ctx, d.worker, fmt.Sprintf("http://127.0.0.1:%d/readyz", d.ports.Metrics)); err != nil {
+		return nil, err
+	}
+	if d.starter, err = d.spawn("stoker starter", filepath.Join(b.bin, "stoker"), "starter", "--config", file); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *deployment) spawn(name, program string, args ...string) (*process, error) {
+	log, err := os.Create(filepath.Join(d.state, strings.ReplaceAll(name, " ", "-")+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // the child has its own
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", d.ports.Temporal))
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &process{name: name, cmd: cmd}, nil
+}
+
+// await waits until a URL answers 200.
+func (d *deployment) await(ctx context.Context, p *process, url string) error {
+	start := time.Now()
+	for time.Since(start) < time.Minute && ctx.Err() == nil {
+		reply, err := http.Get(url) //nolint:noctx // bounded by the loop
+		if err == nil {
+			_ = reply.Body.Close() // only the status matters
+			if reply.StatusCode == http.StatusOK {
+				p.ready = time.Since(start)
+				return nil
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("%s is not ready; see %s", p.name, d.state)
+}
+
+func (d *deployment) stop() {
+	if d.client != nil {
+		d.client.Close()
+	}
+	for _, p := range []*process{d.starter, d.worker, d.core} {
+		if p != nil {
+			_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+			_ = p.cmd.Wait()                          // how it ended does not matter
+		}
+	}
+	_ = os.RemoveAll(d.state) // a temporary directory
+}
+
+// create posts a job document.
+func (d *deployment) create(document map[string]any) error {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	reply, err := http.Post(d.url("/model-manage/api/jobs"), "application/json", bytes.NewReader(body)) //nolint:noctx // local
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reply.Body.Close() }() // only the status matters
+	if reply.StatusCode != http.StatusCreated {
+		return fmt.Errorf("create a job: %s", reply.Status)
+	}
+	return nil
+}
+
+func (d *deployment) url(path string) string {
+	return fmt.Sprintf("http://127.0.0.1:%d%s", d.ports.ModelManage, path)
+}
+
+// revision is one state of a document.
+type revision struct {
+	At       time.Time      `json:"at"`
+	Document map[string]any `json:"document"`
+}
+
+func (d *deployment) revisions(id string) ([]revision, error) {
+	reply, err := http.Get(d.url("/sim/jobs/" + id + "/revisions")) //nolint:noctx // local
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = reply.Body.Close() }() // read to its end
+	data, err := io.ReadAll(reply.Body)
+	if err != nil {
+		return nil, err
+	}
+	var list []revision
+	return list, json.Unmarshal(data, &list)
+}
+
+// rss in MB.
+func (p *process) rss() (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "VmRSS:" {
+			kb, err := strconv.ParseFloat(fields[1], 64)
+			return kb / 1000, err
+		}
+	}
+	return 0, fmt.Errorf("no VmRSS of %s", p.name)
+}
+
+// cpu is the processor time used so far, in seconds.
+func (p *process) cpu() (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	user, err := strconv.ParseFloat(fields[11], 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseFloat(fields[12], 64)
+	const ticks = 100 // USER_HZ, the same on every Linux
+	return (user + system) / ticks, err
+}

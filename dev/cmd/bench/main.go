@@ -1,0 +1,153 @@
+// Command bench measures Stoker against what users run today and writes the
+// figures as rows of JSON. It runs the product as it is deployed: Temporal and
+// the simulator in one process, worker and starter each in their own.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stoker-spark/stoker/dev/stack"
+)
+
+// row is one figure.
+type row struct {
+	Name    string  `json:"name"`
+	Value   float64 `json:"value"`
+	Unit    string  `json:"unit"`
+	N       int     `json:"n"`
+	Command string  `json:"command"`
+	Machine string  `json:"machine"`
+	Commit  string  `json:"commit"`
+}
+
+type bench struct {
+	bin   string
+	venv  string
+	runs  int
+	spark stack.Spark
+	rows  []row
+}
+
+func main() {
+	b := &bench{}
+	out := flag.String("out", "docs/benchmarks.json", "file to write the rows to")
+	flag.StringVar(&b.bin, "bin", "bin", "directory of stoker and stoker-dev")
+	flag.StringVar(&b.venv, "venv", ".tools/venv", "virtual environment with PySpark")
+	flag.IntVar(&b.runs, "runs", 10, "pairs of runs")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := b.run(ctx, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (b *bench) run(ctx context.Context, out string) error {
+	var err error
+	if b.bin, err = filepath.Abs(b.bin); err != nil {
+		return err
+	}
+	if b.venv, err = filepath.Abs(b.venv); err != nil {
+		return err
+	}
+	if b.spark, err = stack.FindSpark(b.venv); err != nil {
+		return err
+	}
+	for _, measure := range []func(context.Context) error{b.sizes, b.idle, b.overhead, b.minute} {
+		if err := measure(ctx); err != nil {
+			return err
+		}
+	}
+	data, err := json.MarshalIndent(b.rows, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out, append(data, '\n'), 0o644) //nolint:gosec // a file of the repository
+}
+
+// add keeps a figure and prints it.
+func (b *bench) add(name string, value float64, unit string, n int) {
+	b.rows = append(b.rows, row{
+		Name: name, Value: round(value), Unit: unit, N: n, Command: "make bench", Machine: machine(), Commit: commit(),
+	})
+	fmt.Printf("%-58s %10.3f %s (n=%d)\n", name, value, unit, n)
+}
+
+func round(v float64) float64 { return float64(int64(v*1000+0.5)) / 1000 }
+
+// spread adds minimum, median and maximum of some samples.
+func (b *bench) spread(name, unit string, samples []float64) {
+	slices.Sort(samples)
+	b.add(name+", median", samples[len(samples)/2], unit, len(samples))
+	b.add(name+", min", samples[0], unit, len(samples))
+	b.add(name+", max", samples[len(samples)-1], unit, len(samples))
+}
+
+func machine() string {
+	model := "unknown CPU"
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.SplitSeq(string(info), "\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%d cores, %s, %s/%s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH)
+}
+
+func commit() string {
+	hash, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(hash))
+}
+
+// sizes of the binaries.
+func (b *bench) sizes(context.Context) error {
+	for _, name := range []string{"stoker", "stoker-dev"} {
+		info, err := os.Stat(filepath.Join(b.bin, name))
+		if err != nil {
+			return fmt.Errorf("%w (run make build)", err)
+		}
+		b.add("size of bin/"+name, float64(info.Size())/1e6, "MB", 1)
+	}
+	return nil
+}
+
+// idle measures start-up and resident memory of each role with nothing to do.
+func (b *bench) idle(ctx context.Context) error {
+	d, err := b.deploy(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	b.add("start-up of Temporal and simulator (stoker-dev, two parts)", d.core.ready.Seconds(), "s", 1)
+	b.add("start-up of the worker until /readyz is 200", d.worker.ready.Seconds(), "s", 1)
+	select {
+	case <-time.After(15 * time.Second): // until start-up garbage is collected
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for _, p := range []*process{d.core, d.worker, d.starter} {
+		rss, err := p.rss()
+		if err != nil {
+			return err
+		}
+		b.add("idle memory (RSS) of "+p.name, rss, "MB", 1)
+	}
+	return nil
+}
