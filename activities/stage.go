@@ -104,10 +104,10 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 		}
 		result.Standing = capStanding(standing)
 	}
+	result.Bytes = s.record.Bytes // as the record says it, which is not counted itself
 	if err := s.commit(ctx); err != nil {
 		return StageResult{}, classify(err)
 	}
-	result.Bytes = s.record.Bytes
 	return result, nil
 }
 

@@ -28,10 +28,10 @@ var ErrRevoked = errors.New("the attempt was revoked before it was sent")
 type Guarantee string
 
 const (
-	// Identified: the application has an identity before it is sent, so sending
+	// Identified means that the application has an identity before it is sent, so sending
 	// again can be recognised and is safe.
 	Identified Guarantee = "identified"
-	// Claimed: sent at most once under an exclusive claim; an ambiguous result
+	// Claimed means sent at most once under an exclusive claim; an ambiguous result
 	// is reconciled by name or the job is lost.
 	Claimed Guarantee = "claimed"
 )

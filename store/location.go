@@ -117,7 +117,8 @@ func needsAuthority(scheme string) bool {
 func validScheme(s string) bool {
 	for i, c := range []byte(s) {
 		letter := c >= 'a' && c <= 'z'
-		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.')) {
+		later := c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'
+		if !letter && (i == 0 || !later) {
 			return false
 		}
 	}

@@ -17,7 +17,9 @@ import (
 // Hold is a point at which a worker blocks, so that fault tests can strike
 // exactly there. The zero Hold blocks nowhere.
 type Hold struct {
-	// Point is "<step>:before" or "<step>:after", or one inside a launch.
+	// Point is "<step>:before" or "<step>:after", one inside a launch, or
+	// "supervisor:<point>": there the supervisors of a local cluster block, on
+	// files of their own in the job directories.
 	Point string
 	// File is created when the point is reached; it then holds the point's name.
 	File string
@@ -32,6 +34,9 @@ var holdSteps = map[string]string{
 // holdInside are the points inside a launch.
 var holdInside = []string{"intent:after", "launch:after"}
 
+// holdSupervisor is the step of the points that supervisors hold at.
+const holdSupervisor = "supervisor"
+
 // ParseHold reads a point; "" is none.
 func ParseHold(point, file string) (Hold, error) {
 	if point == "" {
@@ -42,7 +47,7 @@ func ParseHold(point, file string) (Hold, error) {
 		when = "before"
 	}
 	point = step + ":" + when
-	known := slices.Contains(holdInside, point)
+	known := slices.Contains(holdInside, point) || step == holdSupervisor && given
 	for _, s := range holdSteps {
 		known = known || (s == step && (when == "before" || when == "after"))
 	}
@@ -50,6 +55,22 @@ func ParseHold(point, file string) (Hold, error) {
 		return Hold{}, fmt.Errorf("--hold %s: no such point; use load, reserve, stage, submit, watch, kill, collect, report or clean with :before or :after, or intent:after, launch:after", point)
 	}
 	return Hold{Point: point, File: file}, nil
+}
+
+// supervisor is the command line of supervisors that hold, if they are to.
+func (h Hold) supervisor(command []string) ([]string, error) {
+	point, ok := strings.CutPrefix(h.Point, holdSupervisor+":")
+	if !ok {
+		return command, nil
+	}
+	if len(command) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find the binary for supervisors: %w", err)
+		}
+		command = []string{self, "supervise"}
+	}
+	return append(slices.Clone(command), "--hold", point), nil
 }
 
 // At blocks if this is the point, until somebody takes the file away.

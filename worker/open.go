@@ -57,6 +57,10 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	if settings.Type != "local" {
 		return activities.Cluster{}, fmt.Errorf("cluster %s: type %q cannot be opened", name, settings.Type)
 	}
+	supervisor, err := o.Hold.supervisor(o.Supervisor)
+	if err != nil {
+		return activities.Cluster{}, err
+	}
 	options := local.Options{
 		Cluster: name, Root: settings.Root, Installation: c.Installation,
 		SparkHome: cmp.Or(settings.Local.SparkHome, os.Getenv("SPARK_HOME")),
@@ -64,7 +68,7 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 		Java:      settings.Local.JavaHome, // the manager knows where else to look
 		Master:    settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
 		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
-		Supervisor: o.Supervisor, Logger: o.Logger,
+		Supervisor: supervisor, Logger: o.Logger,
 	}
 	if o.Hold.Point != "" {
 		options.Hold = func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
@@ -74,7 +78,7 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 		return activities.Cluster{}, err
 	}
 	for _, warning := range manager.Warnings() {
-		o.Logger.Warn(warning, "cluster", name)
+		o.Logger.Warn("cluster needs attention", "cluster", name, "warning", warning)
 	}
 	return activities.Cluster{
 		Name: name, Manager: manager, Root: settings.Root,

@@ -173,7 +173,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	if address := w.options.Config.Worker.HTTPAddress; address != "" {
-		server, err := telemetry.Serve(address, w.options.Metrics, w.ready)
+		server, err := telemetry.Serve(address, w.options.Metrics, w.ready) //nolint:contextcheck // a request has its own
 		if err != nil {
 			return err
 		}

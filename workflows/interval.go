@@ -18,7 +18,7 @@ const (
 	absentFirst  = 2 * time.Second
 	outageFirst  = 5 * time.Second
 	outageMost   = time.Minute
-	busyFirst    = 2 * time.Second
+	busyFirst    = 5 * time.Second
 	busyMost     = 30 * time.Second
 )
 

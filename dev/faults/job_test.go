@@ -39,6 +39,7 @@ write()`
 // prelude counts the start of user code as the first thing it does.
 const prelude = `import os
 import time
+from urllib.parse import unquote, urlparse
 
 BASE = %s
 
@@ -54,7 +55,7 @@ def wait():
 def score(external_inputs, external_outputs, external_model_assets):
     def write(text="id,score\n1,0.5\n"):
         for asset in external_outputs:
-            with open(asset["fileUrl"][len("file://"):], "w") as f:
+            with open(unquote(urlparse(asset["fileUrl"]).path), "w") as f:
                 f.write(text)
 
 `
@@ -174,7 +175,7 @@ func (j *given) closed() enums.WorkflowExecutionStatus {
 
 // workflow is how the latest run stands; unspecified if there is none.
 func (j *given) workflow() enums.WorkflowExecutionStatus {
-	d, err := j.b.client.DescribeWorkflowExecution(j.b.soon(), j.key.WorkflowID(), "")
+	d, err := j.b.client.DescribeWorkflowExecution(j.b.Context(), j.key.WorkflowID(), "")
 	if err != nil {
 		return enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
 	}
@@ -184,7 +185,7 @@ func (j *given) workflow() enums.WorkflowExecutionStatus {
 // status asks the workflow.
 func (j *given) status() (workflows.StatusView, error) {
 	var view workflows.StatusView
-	value, err := j.b.client.QueryWorkflow(j.b.soon(), j.key.WorkflowID(), "", workflows.QueryStatus)
+	value, err := j.b.client.QueryWorkflow(j.b.Context(), j.key.WorkflowID(), "", workflows.QueryStatus)
 	if err != nil {
 		return view, err
 	}

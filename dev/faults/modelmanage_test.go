@@ -25,12 +25,12 @@ func (b *bench) simulator(method, path string, body any) []byte {
 		data, err = json.Marshal(body)
 		require.NoError(b, err)
 	}
-	request, err := http.NewRequestWithContext(b.soon(), method,
+	request, err := http.NewRequestWithContext(b.Context(), method,
 		fmt.Sprintf("http://127.0.0.1:%d%s", b.ports.ModelManage, path), bytes.NewReader(data))
 	require.NoError(b, err)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
-	reply, err := http.DefaultClient.Do(request)
+	reply, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
 	require.NoError(b, err)
 	defer func() { _ = reply.Body.Close() }() // only read
 	answer, err := io.ReadAll(reply.Body)

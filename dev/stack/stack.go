@@ -8,12 +8,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -64,6 +66,8 @@ type Options struct {
 	Supervisor []string
 	// Configure changes the configuration before it is used; may be nil.
 	Configure func(*config.Config)
+	// ArrayMode of the model-manage simulator.
+	ArrayMode simulator.ArrayMode
 	Hold      worker.Hold
 	Logger    *slog.Logger
 }
@@ -78,7 +82,7 @@ type Stack struct {
 	ModelManage *simulator.Server
 
 	cancel  context.CancelFunc
-	running []func() error // each waits for a part to end
+	ended   []chan error // each tells how a part in the background ended
 	closers []func() error
 }
 
@@ -137,8 +141,8 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 func (s *Stack) Stop() error {
 	s.cancel()
 	var errs []error
-	for _, wait := range s.running {
-		errs = append(errs, wait())
+	for _, ended := range s.ended {
+		errs = append(errs, <-ended)
 	}
 	slices.Reverse(s.closers)
 	for _, closer := range s.closers {
@@ -187,7 +191,8 @@ func (s *Stack) startTemporal() error {
 
 func (s *Stack) startModelManage() error {
 	sim, err := simulator.New(simulator.Options{
-		Dir: filepath.Join(s.Options.State, "model-manage"), Logger: s.Options.Logger.With("part", "model-manage"),
+		Dir: filepath.Join(s.Options.State, "model-manage"), ArrayMode: s.Options.ArrayMode,
+		Logger: s.Options.Logger.With("part", "model-manage"),
 	})
 	if err != nil {
 		return err
@@ -265,7 +270,41 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		return err
 	}
 	s.background(func() error { return w.Run(ctx) })
-	return nil
+	return s.awaitReady(ctx, "http://"+s.Config.Worker.HTTPAddress+"/readyz")
+}
+
+// readyLimit is how long a part may take to become ready.
+const readyLimit = 30 * time.Second
+
+// awaitReady waits until the part started last is ready, or has stopped.
+func (s *Stack) awaitReady(ctx context.Context, url string) error {
+	ended := s.ended[len(s.ended)-1]
+	last := "no answer"
+	for start := time.Now(); time.Since(start) < readyLimit; {
+		select {
+		case err := <-ended:
+			ended <- err // Stop waits for it, too
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		reply, err := http.DefaultClient.Do(request)
+		if err != nil {
+			continue
+		}
+		text, _ := io.ReadAll(io.LimitReader(reply.Body, 1000)) // for people only
+		_ = reply.Body.Close()
+		if reply.StatusCode == http.StatusOK {
+			return nil
+		}
+		last = strings.TrimSpace(string(text))
+	}
+	return fmt.Errorf("the worker is not ready after %s: %s", readyLimit, last)
 }
 
 func (s *Stack) startStarter(ctx context.Context) error {
@@ -294,5 +333,5 @@ func (s *Stack) background(run func() error) {
 		}
 		ended <- err
 	}()
-	s.running = append(s.running, func() error { return <-ended })
+	s.ended = append(s.ended, ended)
 }

@@ -140,15 +140,18 @@ func (m *Manager) wait(r spark.Reservation, waits bool) {
 	}
 }
 
-// waiting lists the applications that have waited longest, a few more than
-// there may be room for.
+// toldOfRoom is how many waiting applications are told of one end: a second,
+// in case that the first is not wanted any more.
+const toldOfRoom = 2
+
+// waiting lists the applications that have waited longest.
 func (m *Manager) waiting() []entry {
 	list, err := entries(m.opts.Root, dirWaiting)
 	if err != nil {
 		return nil // hints may be lost
 	}
 	slices.SortFunc(list, func(a, b entry) int { return a.At.Compare(b.At) })
-	return list[:min(len(list), m.opts.Concurrency+1)]
+	return list[:min(len(list), toldOfRoom)]
 }
 
 // Changes implements spark.Notifier. Supervisors rewrite a file per

@@ -238,7 +238,7 @@ status("returned")`)
 	go func() { done <- b.m.Changes(ctx, late) }()
 	require.Equal(t, b.attempt, <-late, "a new watcher begins with all that are live")
 	go func() {
-		for range late { //nolint:revive // hints are not read any more
+		for range late { // hints are not read any more
 		}
 	}()
 

@@ -138,8 +138,13 @@ func TestHeaders(t *testing.T) {
 				format string
 				out    string
 			}{
-				{"", "CSV", c.auto}, {parts.HeaderAuto, "csv", c.auto}, {parts.HeaderOnce, "CSV", c.once}, {parts.HeaderOnce, "", c.once},
-				{parts.HeaderKeep, "CSV", joined}, {parts.HeaderAuto, "JSON", joined}, {"", "", joined},
+				{"", "CSV", c.auto},
+				{parts.HeaderAuto, "csv", c.auto},
+				{parts.HeaderOnce, "CSV", c.once},
+				{parts.HeaderOnce, "", c.once},
+				{parts.HeaderKeep, "CSV", joined},
+				{parts.HeaderAuto, "JSON", joined},
+				{"", "", joined},
 			} {
 				out, result := collect(t, inOrder(c.parts...), parts.Options{Name: "o", Format: want.format, Header: want.header})
 				require.Equal(t, want.out, out, "header %q of %q", want.header, want.format)
