@@ -278,7 +278,13 @@ func (b *bundle) tree() map[string]fs.FileMode {
 }
 
 // requireFailure checks how an error left its activity.
-func requireFailure(t *testing.T, err error, code job.Code, final bool) *temporal.ApplicationError {
+func requireFailure(t *testing.T, err error, code job.Code, final bool) {
+	t.Helper()
+	_ = failureOf(t, err, code, final)
+}
+
+// failureOf is requireFailure, and what there is to see besides.
+func failureOf(t *testing.T, err error, code job.Code, final bool) *temporal.ApplicationError {
 	t.Helper()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)

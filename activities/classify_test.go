@@ -39,7 +39,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			failure := requireFailure(t, classify(row.err), row.code, row.final)
+			failure := failureOf(t, classify(row.err), row.code, row.final)
 			require.Equal(t, row.err.Error(), failure.Message())
 			requireFailure(t, classifySource(row.err), row.sourceCode, row.sourceFinal)
 		})
@@ -67,7 +67,7 @@ func TestClassifyBoundsWhatItKeeps(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf("%d %s", i, strings.Repeat("ü", 1000))
 	}
-	failure := requireFailure(t, classify(job.Invalid(strings.Repeat("x", 9000), many)), job.CodeInvalid, true)
+	failure := failureOf(t, classify(job.Invalid(strings.Repeat("x", 9000), many)), job.CodeInvalid, true)
 	require.LessOrEqual(t, len(failure.Message()), job.MaxMessage)
 	var problems []string
 	require.NoError(t, failure.Details(&problems))
@@ -82,8 +82,8 @@ func TestClassifyBoundsWhatItKeeps(t *testing.T) {
 
 func TestClassifyGivesDetailsOfTheInvalidOnly(t *testing.T) {
 	t.Parallel()
-	require.True(t, requireFailure(t, classify(job.Errorf(job.CodeInvalid, "one")), job.CodeInvalid, true).HasDetails())
-	require.False(t, requireFailure(t, classify(job.Errorf(job.CodeNotFound, "one")), job.CodeNotFound, true).HasDetails())
+	require.True(t, failureOf(t, classify(job.Errorf(job.CodeInvalid, "one")), job.CodeInvalid, true).HasDetails())
+	require.False(t, failureOf(t, classify(job.Errorf(job.CodeNotFound, "one")), job.CodeNotFound, true).HasDetails())
 }
 
 func TestCapProblems(t *testing.T) {

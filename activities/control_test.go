@@ -51,7 +51,7 @@ func TestActivitiesOfAnotherCluster(t *testing.T) {
 		"Stage": StageInput{Key: b.key, Cluster: "other"}, "Collect": CollectInput{Cluster: "other"},
 		"ReportEnd": ReportInput{Key: b.key, Cluster: "other"}, "Clean": CleanInput{Cluster: "other"},
 	} {
-		failure := requireFailure(t, b.do(name, in), job.CodeUnavailable, false)
+		failure := failureOf(t, b.do(name, in), job.CodeUnavailable, false)
 		require.Contains(t, failure.Error(), `"other"`, name)
 	}
 }
@@ -202,7 +202,7 @@ func TestObserve(t *testing.T) {
 		return job.Observation{}, job.Errorf(job.CodeUnavailable, "%s", strings.Repeat("x", 5000))
 	}
 	_, err = call[job.Observation](b, "Observe", ObserveInput{Cluster: "local", Attempt: b.attempt})
-	failure := requireFailure(t, err, job.CodeUnavailable, false)
+	failure := failureOf(t, err, job.CodeUnavailable, false)
 	require.LessOrEqual(t, len(failure.Message()), job.MaxMessage)
 }
 

@@ -25,6 +25,11 @@ func (t *Transfer) ReportEnd(ctx context.Context, in ReportInput) (ReportResult,
 	report := in.report()
 	if in.Outcome.Succeeded() {
 		if report.Outputs, err = collectedOutputs(ctx, cluster, in.Attempt); err != nil {
+			// A run that is reset after its end finds its outputs reported and
+			// cleaned away.
+			if now, loadErr := source.Load(ctx, in.Key.ID); loadErr == nil && now.Standing.State != job.StandingOpen {
+				return ReportResult{Standing: capStanding(now.Standing)}, nil
+			}
 			return ReportResult{}, classify(err)
 		}
 	}

@@ -313,7 +313,7 @@ func TestStageStopsWhenRevoked(t *testing.T) {
 	b := setup(t)
 	b.put(spark.FileRevoked, "{}")
 	_, err := b.stage()
-	failure := requireFailure(t, err, job.CodeConflict, true)
+	failure := failureOf(t, err, job.CodeConflict, true)
 	require.Contains(t, failure.Error(), "revoked")
 	require.NotContains(t, b.tree(), "staged.json")
 }
@@ -379,6 +379,21 @@ func TestStageKeepsAttemptsApart(t *testing.T) {
 	var content driver.Job
 	b.readJSON("job.json", &content)
 	require.Equal(t, 2, content.Attempt)
+}
+
+// Spark reads a path as a pattern: a name must match itself.
+func TestStageMakesNamesLiteral(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.job.Inputs = []job.Asset{{FileName: "a[1]{x}*?.csv", Embedded: true, Content: []byte("1\n")}}
+	b.job.Outputs = []job.Asset{{FileName: "b*.csv", Embedded: true}}
+	_, err := b.stage()
+	require.NoError(t, err)
+	require.Contains(t, b.tree(), "in/0/a_1__x___.csv")
+	require.Contains(t, b.read("job.json"), "/in/0/a_1__x___.csv\"")
+	var record staged
+	b.readJSON("staged.json", &record)
+	require.Equal(t, []stagedOutput{{FileName: "b*.csv", Path: b.dir + "/out/0/b_.csv"}}, record.Outputs)
 }
 
 func TestLocatedIsACopyWithoutContent(t *testing.T) {

@@ -72,7 +72,7 @@ func TestWatchClusterEndsWithItsNotifier(t *testing.T) {
 	b.cluster.Manager = &notifierFake{changes: func(context.Context, chan<- job.Attempt) error {
 		return job.Errorf(job.CodeUnavailable, "inotify: too many watches")
 	}}
-	failure := requireFailure(t, b.watch(make(chan struct{})), job.CodeUnavailable, false)
+	failure := failureOf(t, b.watch(make(chan struct{})), job.CodeUnavailable, false)
 	require.Contains(t, failure.Error(), "inotify")
 }
 
@@ -145,7 +145,7 @@ func TestWatchClusterStopsWithItsWorkerWhileNothingHappens(t *testing.T) {
 		close(stopped)
 		return nil, nil
 	}
-	failure := requireFailure(t, b.watch(stopped), job.CodeUnavailable, false)
+	failure := failureOf(t, b.watch(stopped), job.CodeUnavailable, false)
 	require.Contains(t, failure.Error(), "stopping")
 }
 

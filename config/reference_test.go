@@ -65,8 +65,7 @@ func TestReferenceOptions(t *testing.T) {
 func settle(t *testing.T, path, want string) {
 	t.Helper()
 	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(want), 0o600))
-		require.NoError(t, os.Chmod(path, 0o644)) //nolint:gosec // documentation
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 		return
 	}
 	got, err := os.ReadFile(path)
@@ -190,7 +189,7 @@ the file is an error, and every problem is listed at once. ` + "`stoker.example.
 
 An environment variable is ` + "`STOKER_`" + ` and the key, with two underscores between levels and without regard to case:
 ` + "`STOKER_MODELMANAGE__BASEURL`, `STOKER_CLUSTERS__LOCAL__LOCAL__CONCURRENCY`" + `. It can set a key that has one value, of a
-cluster only if the file names the cluster; a variable that fits no key is ignored.
+cluster only if the file names the cluster. A variable with two underscores that names no key is an error.
 
 How to reach Temporal is not in the file. It is told by the Temporal SDK's own environment configuration:
 ` + "`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`, or a profile (`TEMPORAL_PROFILE`)" + `.
@@ -338,8 +337,9 @@ func scalar(v reflect.Value) string {
 		return "{}"
 	case reflect.Slice:
 		return "[]"
+	default:
+		return fmt.Sprint(v.Interface())
 	}
-	return fmt.Sprint(v.Interface())
 }
 
 var plainText = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/._:-]*$`)

@@ -52,7 +52,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 func Errorf(code Code, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	cause := errors.Unwrap(err)
-	if _, several := err.(interface{ Unwrap() []error }); several { //nolint:errorlint // what fmt.Errorf made itself, not what it wraps
+	if _, several := err.(interface{ Unwrap() []error }); several { // what fmt.Errorf made itself
 		cause = err
 	}
 	return &Error{Code: code, Message: err.Error(), Cause: silent(cause)}

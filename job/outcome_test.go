@@ -1,8 +1,6 @@
 package job
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -205,6 +203,6 @@ func TestCollectProblemsStandInTheMessage(t *testing.T) {
 	t.Parallel()
 	problems := []string{"output 1 (x.csv) was not written"}
 	out := Decide(Evidence{Observation: Observation{State: StateSucceeded}, CollectProblems: problems})
-	require.True(t, slices.Equal(problems, out.Problems))
-	require.True(t, strings.Contains(out.Message, "x.csv"))
+	require.Equal(t, problems, out.Problems)
+	require.Contains(t, out.Message, "x.csv")
 }

@@ -46,15 +46,15 @@ func ParseHold(point, file string) (Hold, error) {
 	if !given {
 		when = "before"
 	}
-	point = step + ":" + when
-	known := slices.Contains(holdInside, point) || step == holdSupervisor && given
+	named := step + ":" + when
+	known := slices.Contains(holdInside, named) || step == holdSupervisor && given
 	for _, s := range holdSteps {
 		known = known || (s == step && (when == "before" || when == "after"))
 	}
 	if !known {
 		return Hold{}, fmt.Errorf("--hold %s: no such point; use load, reserve, stage, submit, watch, kill, collect, report or clean with :before or :after, or intent:after, launch:after", point)
 	}
-	return Hold{Point: point, File: file}, nil
+	return Hold{Point: named, File: file}, nil
 }
 
 // supervisor is the command line of supervisors that hold, if they are to.

@@ -76,7 +76,7 @@ func (b *batchJob) endEarly(ctx workflow.Context) job.Outcome {
 	if confirmed {
 		if observation, err := b.look(ctx); err == nil && observation.State.Terminal() {
 			b.observation = observation
-			b.endedAt = observation.EndedAt
+			b.noteEnd(observation)
 			if observation.State == job.StateSucceeded {
 				if outcome := b.collect(ctx); outcome.Succeeded() {
 					return outcome

@@ -92,7 +92,11 @@ func newBatchJob(ctx workflow.Context, in Input) *batchJob {
 }
 
 func (b *batchJob) run(ctx workflow.Context) (Result, error) {
-	runCtx, cancelRun := workflow.WithCancel(ctx)
+	// What must happen whatever was cancelled runs in this context.
+	closing, _ := workflow.NewDisconnectedContext(ctx)
+	// The run phases do not end with ctx itself: a native cancel comes in by its
+	// door like the others, so that why they end is known before they do.
+	runCtx, cancelRun := workflow.WithCancel(closing)
 	b.cancelRun = cancelRun
 	b.hints = workflow.GetSignalChannelWithOptions(ctx, SignalHint, workflow.SignalChannelOptions{
 		Description: "Looks at the application now.",
@@ -103,8 +107,6 @@ func (b *batchJob) run(ctx workflow.Context) (Result, error) {
 	if err := b.answerQueries(ctx); err != nil {
 		return Result{}, err
 	}
-	// What must happen whatever was cancelled runs in this context.
-	closing, _ := workflow.NewDisconnectedContext(ctx)
 	b.reporter.start(closing, b)
 
 	if b.phase == job.PhaseLoading {

@@ -85,14 +85,28 @@ func (b *batchJob) note(ctx workflow.Context, seen job.Observation) {
 	b.looks = 0
 	b.observation = seen
 	if b.runningAt.IsZero() && !seen.StartedAt.IsZero() {
-		b.runningAt = seen.StartedAt
+		// The cluster's clock is another one, and a fast application begins before
+		// its launch is answered.
+		b.runningAt = later(seen.StartedAt, b.waitingAt)
 	}
 	if seen.State == job.StateRunning || (seen.State.Terminal() && !b.runningAt.IsZero()) {
 		b.began(ctx)
 	}
-	if seen.State.Terminal() {
-		b.endedAt = seen.EndedAt
+	b.noteEnd(seen)
+}
+
+// noteEnd takes over when the application ended, if it has.
+func (b *batchJob) noteEnd(seen job.Observation) {
+	if seen.State.Terminal() && !seen.EndedAt.IsZero() {
+		b.endedAt = later(seen.EndedAt, later(b.runningAt, b.waitingAt))
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // began moves the job to RUNNING, once.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/stoker-spark/stoker/job"
@@ -31,10 +32,9 @@ func main() {
 
 // printError writes an error for a person, every problem on a line.
 func printError(w io.Writer, err error) {
-	fmt.Fprintf(w, "stoker: %v\n", err)
+	text := fmt.Sprintf("stoker: %v\n", err)
 	if problems := job.ProblemsOf(err); len(problems) > 1 || problems[0] != err.Error() {
-		for _, problem := range problems {
-			fmt.Fprintf(w, "  - %s\n", problem)
-		}
+		text += "  - " + strings.Join(problems, "\n  - ") + "\n"
 	}
+	_, _ = io.WriteString(w, text) // there is nowhere else to say it
 }

@@ -65,6 +65,7 @@ var (
 )
 
 func severalClusters(c *config.Config) {
+	c.Starter.PollInterval = 200 * time.Millisecond
 	c.ModelManage.Messages.StreamBytes = streamBytes
 	base := c.Clusters["local"]
 	base.Local.Concurrency = together
@@ -147,8 +148,6 @@ func (s *shared) get(t *testing.T) *installation {
 			Supervisor: []string{self, "supervise"}, ArrayMode: s.arrays,
 			Logger: slog.New(slog.NewTextHandler(log, nil)),
 			Configure: func(c *config.Config) {
-				c.Starter.PollInterval = 200 * time.Millisecond
-				c.Worker.HTTPAddress = ""
 				if s.configure != nil {
 					s.configure(c)
 				}
@@ -221,7 +220,7 @@ func freePorts(t *testing.T) stack.Ports {
 	for range 1000 {
 		offset := 2000 + 10*rand.IntN(2000)
 		ports := stack.PortsAt(offset)
-		if !taken[offset] && allFree(ports.Temporal, ports.WebUI, ports.ModelManage) {
+		if !taken[offset] && allFree(ports.Temporal, ports.WebUI, ports.ModelManage, ports.Metrics) {
 			taken[offset] = true
 			return ports
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,7 +25,7 @@ import (
 
 // patience is how long anything may take: several of Stoker's own timeouts in a
 // row, on a busy machine.
-const patience = 240 * time.Second
+const patience = 180 * time.Second
 
 // bench is one installation under test with everything on it.
 type bench struct {
@@ -66,10 +67,15 @@ func newBench(t *testing.T, settings ...setting) *bench {
 	for _, dir := range []string{b.scratch, filepath.Join(b.dir, "logs"), filepath.Join(b.venv, "lib", "python3", "site-packages", "pyspark")} {
 		require.NoError(t, os.MkdirAll(dir, 0o700))
 	}
-	b.offset = freeOffset(t)
-	b.ports = stack.PortsAt(b.offset)
 	t.Cleanup(b.end)
-	b.startCore()
+	for tries := 1; ; tries++ {
+		b.offset = freeOffset(t)
+		b.ports = stack.PortsAt(b.offset)
+		if b.core = b.newCore(); b.core.told("Stoker is ready") {
+			break
+		}
+		require.Less(t, tries, 5, "no core starts: %s", tail(b.core.log, dumpAtMost))
+	}
 	b.writeConfig(settings)
 	c, err := stack.Dial(t.Context(), b.ports, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -215,34 +221,38 @@ func (b *bench) never(what string, while time.Duration, so func() bool) {
 }
 
 var (
-	offsetsMu sync.Mutex
-	offsets   = map[int]bool{}
+	portsMu sync.Mutex
+	// portsTaken by the tests of this process, in use yet or not.
+	portsTaken = map[int]bool{}
 )
 
 // freeOffset finds a block of ports that nobody uses, below those that the
-// kernel hands out.
+// kernel hands out. Somebody else may still be faster.
 func freeOffset(t *testing.T) int {
 	t.Helper()
-	offsetsMu.Lock()
-	defer offsetsMu.Unlock()
+	portsMu.Lock()
+	defer portsMu.Unlock()
 	for range 1000 {
-		offset := 2000 + 10*rand.IntN(2000)
-		if !offsets[offset] && portsFree(stack.PortsAt(offset)) {
-			offsets[offset] = true
-			return offset
+		offset := 2000 + rand.IntN(20000)
+		at := stack.PortsAt(offset)
+		ports := []int{at.Temporal, at.WebUI, at.ModelManage, at.Metrics}
+		if slices.ContainsFunc(ports, func(port int) bool { return portsTaken[port] || !portFree(port) }) {
+			continue
 		}
+		for _, port := range ports {
+			portsTaken[port] = true
+		}
+		return offset
 	}
 	require.Fail(t, "no free block of ports")
 	return 0
 }
 
-func portsFree(ports stack.Ports) bool {
-	for _, port := range []int{ports.Temporal, ports.WebUI, ports.ModelManage, ports.Metrics} {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return false
-		}
-		_ = listener.Close() // only tried
+func portFree(port int) bool {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
 	}
+	_ = listener.Close() // only tried
 	return true
 }

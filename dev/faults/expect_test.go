@@ -55,6 +55,13 @@ func (j *given) ends(want end) {
 	})
 	require.Equal(b, want.status, standing, "messages: %v", j.lastDocument()["jobMessages"])
 	require.Equal(b, want.closeStatus(), j.closed(), "how the workflow closed")
+	j.checkEnd(want)
+}
+
+// checkEnd checks all but how the workflow closed.
+func (j *given) checkEnd(want end) {
+	b := j.b
+	b.Helper()
 	require.Len(b, j.starts(), want.starts, "starts of user code")
 	j.checkRevisions()
 	j.checkDocument(want)
@@ -110,9 +117,7 @@ func (j *given) checkDocument(want end) {
 func (j *given) checkLeftovers() {
 	b := j.b
 	b.Helper()
-	b.eventually("no process is left of "+j.id, func() bool {
-		return !slices.ContainsFunc(b.strays(), func(f found) bool { return j.owns(f) })
-	})
+	b.eventually("no process is left of "+j.id, func() bool { return !j.lives() })
 	for _, dir := range j.attemptDirs() {
 		b.eventually(dir+" holds only markers", func() bool {
 			return len(noMarkers(b, dir)) == 0
@@ -133,6 +138,9 @@ func noMarkers(b *bench, dir string) []string {
 	}
 	return list
 }
+
+// lives reports whether any process of the job does.
+func (j *given) lives() bool { return slices.ContainsFunc(j.b.strays(), j.owns) }
 
 // owns reports whether a stray process belongs to this job.
 func (j *given) owns(f found) bool {

@@ -37,7 +37,7 @@ func (b *bench) start(name, bin string, env []string, args ...string) *process {
 	p.log = filepath.Join(b.dir, "logs", p.name+".log")
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(b, err)
-	defer func() { _ = log.Close() }() // the process has its own
+	defer func() { _ = log.Close() }()         // the process has its own
 	p.cmd = exec.Command(binary(bin), args...) //nolint:gosec,noctx // a binary under test, ended by the bench
 	p.cmd.Dir = b.dir
 	p.cmd.Env = append(b.environment(), env...)
@@ -94,16 +94,22 @@ func (p *process) thaw()   { p.signal(syscall.SIGCONT) }
 // says waits for words in its log.
 func (p *process) says(words string) {
 	p.b.Helper()
+	if !p.told(words) {
+		require.Fail(p.b, "it ended", "%s before it said %q: %s", p.name, words, tail(p.log, dumpAtMost))
+	}
+}
+
+// told waits for words in its log; false if it ended without them.
+func (p *process) told(words string) bool {
+	p.b.Helper()
+	said := false
 	p.b.eventually(p.name+" says "+words, func() bool {
+		running := p.running()
 		data, err := os.ReadFile(p.log)
-		if err == nil && bytes.Contains(data, []byte(words)) {
-			return true
-		}
-		if !p.running() {
-			require.Fail(p.b, "it ended", "%s before it said %q: %s", p.name, words, data)
-		}
-		return false
+		said = err == nil && bytes.Contains(data, []byte(words))
+		return said || !running
 	})
+	return said
 }
 
 // environment that every process gets: nothing of the one that runs the tests
@@ -115,11 +121,17 @@ func (b *bench) environment() []string {
 	}
 }
 
-// startCore starts Temporal and the simulator and waits until both answer.
+// newCore starts Temporal and the simulator.
+func (b *bench) newCore() *process {
+	b.Helper()
+	return b.start("core", "stoker-dev", nil, "--state", filepath.Join(b.dir, "core"), "--venv", b.venv,
+		"--port-offset", strconv.Itoa(b.offset), "--parts", "temporal,modelmanage")
+}
+
+// startCore starts them again and waits until both answer.
 func (b *bench) startCore() {
 	b.Helper()
-	b.core = b.start("core", "stoker-dev", nil, "--state", filepath.Join(b.dir, "core"), "--venv", b.venv,
-		"--port-offset", strconv.Itoa(b.offset), "--parts", "temporal,modelmanage")
+	b.core = b.newCore()
 	b.core.says("Stoker is ready")
 }
 
@@ -153,12 +165,28 @@ func (b *bench) held(point string) {
 	})
 }
 
-// release lets a held worker go on.
+// release lets a held worker go on. A worker that comes to its point again, as
+// in a retry, is held again.
 func (b *bench) release() {
 	b.Helper()
 	if err := os.Remove(b.heldFile()); !errors.Is(err, fs.ErrNotExist) {
 		require.NoError(b, err)
 	}
+}
+
+// releaseForGood lets it go on as often as it comes to its point.
+func (b *bench) releaseForGood() {
+	done := b.Context().Done()
+	go func() {
+		for {
+			_ = os.Remove(b.heldFile()) // mostly there is none
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
 }
 
 func (b *bench) starter() *process {

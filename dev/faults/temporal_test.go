@@ -62,11 +62,19 @@ func TestEverythingKilled(t *testing.T) {
 	j.ends(complete)
 }
 
-// resetBefore resets the workflow to before it first scheduled an activity.
-func (j *given) resetBefore(activity string) {
+// run is the id of the latest run.
+func (j *given) run() string {
+	j.b.Helper()
+	d, err := j.b.client.DescribeWorkflowExecution(j.b.Context(), j.key.WorkflowID(), "")
+	require.NoError(j.b, err)
+	return d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+}
+
+// resetBefore resets a run to before it first scheduled an activity.
+func (j *given) resetBefore(run, activity string) {
 	b := j.b
 	b.Helper()
-	history := b.client.GetWorkflowHistory(b.Context(), j.key.WorkflowID(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := b.client.GetWorkflowHistory(b.Context(), j.key.WorkflowID(), run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for history.HasNext() {
 		event, err := history.Next()
 		require.NoError(b, err)
@@ -76,7 +84,7 @@ func (j *given) resetBefore(activity string) {
 		}
 		_, err = b.client.ResetWorkflowExecution(b.Context(), &workflowservice.ResetWorkflowExecutionRequest{
 			Namespace:         client.DefaultNamespace,
-			WorkflowExecution: &common.WorkflowExecution{WorkflowId: j.key.WorkflowID()},
+			WorkflowExecution: &common.WorkflowExecution{WorkflowId: j.key.WorkflowID(), RunId: run},
 			Reason:            "the test wants it", WorkflowTaskFinishEventId: scheduled.GetWorkflowTaskCompletedEventId(),
 			RequestId: uuid.NewString(),
 		})
@@ -99,7 +107,7 @@ func TestResetWhileRunning(t *testing.T) {
 			b.starter()
 			j := b.create(waiting)
 			j.reaches("RUNNING")
-			j.resetBefore(activity)
+			j.resetBefore(j.run(), activity)
 			j.phase("running")
 			j.let()
 			j.ends(complete)
@@ -115,9 +123,12 @@ func TestResetAfterEnd(t *testing.T) {
 	b.starter()
 	j := b.create(returning)
 	j.ends(complete)
-	for _, activity := range []string{"Load", "Reserve", "Stage"} {
-		j.resetBefore(activity)
-		j.ends(complete)
+	first := j.run()
+	for _, activity := range []string{"Load", "Reserve", "Stage", "Submit", "Observe", "Collect", "ReportEnd", "Clean"} {
+		j.resetBefore(first, activity)
+		closed := j.closed()
+		j.checkEnd(complete)
+		t.Log("reset to before ", activity, ": ", closed)
 	}
 	require.Len(t, j.attemptDirs(), 1)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/sdk/v1"
 )
 
 // points are where a worker can be killed in the life of a job that succeeds.
@@ -71,11 +72,9 @@ func (j *given) currentDetails() string {
 	if err != nil {
 		return ""
 	}
-	var metadata struct {
-		CurrentDetails string `json:"currentDetails"`
-	}
+	var metadata sdk.WorkflowMetadata
 	require.NoError(j.b, value.Get(&metadata))
-	return metadata.CurrentDetails
+	return metadata.GetCurrentDetails()
 }
 
 // A job that takes longer than its deadline is killed.

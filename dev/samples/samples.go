@@ -77,7 +77,13 @@ func document(id, kind, name string, model object, inputs, outputs []any, parame
 	}
 }
 
-const loans = "id,amount,income\n1,1000,40000\n2,25000,30000\n3,5000,52000\n"
+// What goes in, and what the model makes of it once and twice.
+const (
+	loans       = "id,amount,income\n1,1000,40000\n2,25000,30000\n3,5000,52000\n"
+	scores      = "id,score\n1,0.025\n2,0.8333\n3,0.0962\n"
+	scoresTwice = "id,score\n1,0.025\n1,0.025\n2,0.8333\n2,0.8333\n3,0.0962\n3,0.0962\n"
+	measured    = "{\"count\":3,\"mean_amount\":10333.333333333334}\n"
+)
 
 // All returns the samples, with ids that begin with a prefix and files by URL
 // under a directory, which is made.
@@ -98,51 +104,54 @@ func All(prefix, dir string) ([]Sample, error) {
 			Name: "scoring, embedded CSV in and out", Status: "COMPLETE",
 			Document: document(prefix+"-embedded", "MODEL_BATCH_JOB", "credit scoring", scoring(),
 				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("scores.csv", "CSV", "")}, object{"threshold": "0.2"}),
-			Check: hasContent("id,score"),
+			Check: all(content("scores.csv", scores), message("Job complete.")),
 		},
 		{
 			Name: "scoring, by URL in and out", Status: "COMPLETE",
 			Document: document(prefix+"-url", "MODEL_BATCH_JOB", "credit scoring", scoring(),
 				[]any{byURL("loans.csv", "CSV", input)}, []any{byURL("scores", "CSV", "hdfs://"+out("scores"))}, object{}),
+			Check: written(out("scores")),
 		},
 		{
 			Name: "scoring, a mix of both", Status: "COMPLETE",
 			Document: document(prefix+"-mix", "MODEL_BATCH_JOB", "credit scoring", scoring(),
 				[]any{byURL("loans.csv", "CSV", "file://"+input), embedded("more.csv", "CSV", loans)},
 				[]any{embedded("scores.csv", "CSV", ""), byURL("copy", "CSV", out("copy"))}, object{}),
-			Check: hasContent("id,score"),
+			Check: all(content("scores.csv", scoresTwice), written(out("copy"))),
 		},
 		{
 			Name: "metrics, one JSON document out", Status: "COMPLETE",
 			Document: document(prefix+"-metrics", "MODEL_BATCH_TEST_JOB", "loan metrics",
 				model("loan-metrics", source("metrics.py", "metricsFunction", "")),
 				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("test_result.json", "JSON", "")}, object{}),
-			Check: hasContent(`"count":3`),
+			Check: content("test_result.json", measured),
 		},
 		{
 			Name: "training, writes a model directory", Status: "COMPLETE",
 			Document: document(prefix+"-training", "MODEL_BATCH_TRAINING_JOB", "loan training",
 				model("loan-training", source("train.py", "trainFunction", "train")),
 				[]any{byURL("loans.csv", "CSV", input)}, []any{byURL("model", "UNKNOWN", out("model"))}, object{}),
+			Check: written(filepath.Join(out("model"), "metadata"), filepath.Join(out("model"), "data")),
 		},
 		{
 			Name: "a model that raises", Status: "ERROR",
 			Document: document(prefix+"-raises", "MODEL_BATCH_JOB", "broken scoring",
 				model("broken", source("raises.py", "scoreFunction", "score")),
 				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("scores.csv", "CSV", "")}, object{}),
-			Check: hasMessage("ValueError"),
+			Check: all(message("ERROR (application)", "ValueError", "no column 'score'"), message("raise ValueError("), empty),
 		},
 		{
 			Name: "an input that is not there", Status: "ERROR",
 			Document: document(prefix+"-missing", "MODEL_BATCH_JOB", "credit scoring", scoring(),
 				[]any{byURL("loans.csv", "CSV", filepath.Join(dir, "nowhere.csv"))}, []any{embedded("scores.csv", "CSV", "")}, object{}),
-			Check: hasMessage("nowhere.csv"),
+			Check: all(message("Problem: ", "nowhere.csv", "is missing"), empty),
 		},
 		{
 			Name: "a long job, cancelled", Status: "CANCELLED", Cancel: true,
 			Document: document(prefix+"-long", "MODEL_BATCH_JOB", "long scoring",
 				model("long", source("long.py", "scoreFunction", "score")),
 				[]any{embedded("loans.csv", "CSV", loans)}, []any{embedded("scores.csv", "CSV", "")}, object{}),
+			Check: all(message("CANCELLED", "cancelled by"), empty),
 		},
 	}, nil
 }

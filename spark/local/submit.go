@@ -68,6 +68,14 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 	if err := ctx.Err(); err != nil {
 		return m.unavailable("launch "+attempt.String(), err)
 	}
+	// The supervisor makes sure of this; looking here keeps a process that was
+	// frozen meanwhile from leaving a log in a directory that was released.
+	switch {
+	case exists(dir.path(fileClaim)):
+		return nil
+	case exists(dir.path(spark.FileRevoked)):
+		return spark.ErrRevoked
+	}
 	answer, err := m.startSupervisor(dir, req)
 	if err != nil {
 		return m.unavailable("start the supervisor of "+attempt.String(), err)

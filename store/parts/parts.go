@@ -98,9 +98,10 @@ func (e *TooLargeError) Unwrap() []error {
 	return []error{ErrTooLarge, &job.Error{Code: job.CodeInvalid, Message: ErrTooLarge.Error()}}
 }
 
-// Measure sizes an output without reading it. Its errors are those of Collect.
+// Measure sizes an output without reading it. Its errors are those of Collect, and
+// call the output by the last part of its path.
 func Measure(ctx context.Context, st store.Store, src string) (Size, error) {
-	o, err := find(ctx, st, src, src)
+	o, err := find(ctx, st, src, baseName(src))
 	if err != nil {
 		return Size{}, err
 	}

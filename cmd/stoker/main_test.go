@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/worker"
+)
+
+// asStoker makes the test binary stoker itself, so that exit codes and what
+// goes to which stream are seen as a user sees them.
+const asStoker = "STOKER_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asStoker) == "1" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+type ended struct {
+	code           int
+	stdout, stderr string
+}
+
+// stoker runs the binary with nothing of the environment but what is given.
+func stoker(t *testing.T, environ []string, args ...string) ended {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append([]string{asStoker + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + t.TempDir()}, environ...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, t.TempDir()
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return ended{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+func configured(t *testing.T, extra string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "stoker.yaml")
+	text := "modelManage: {baseUrl: 'http://127.0.0.1:1'}\nclusters:\n  local: {root: /var/lib/stoker/jobs}\n" + extra
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	got := stoker(t, nil, "version")
+	require.Zero(t, got.code, got.stderr)
+	require.Regexp(t, `^stoker \S+\n$`, got.stdout)
+	require.Empty(t, got.stderr)
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	got := stoker(t, nil, "--help")
+	require.Zero(t, got.code)
+	for _, word := range []string{"worker", "starter", "admin", "version", "--config", "TEMPORAL_ADDRESS"} {
+		require.Contains(t, got.stdout, word)
+	}
+	got = stoker(t, nil, "worker", "--help")
+	require.Contains(t, got.stdout, "--role")
+	require.NotContains(t, got.stdout, "--hold", "a tool for fault tests is not for users")
+	require.Contains(t, stoker(t, nil, "admin", "--help").stdout, "init")
+}
+
+// What is wrong is said in one line on stderr, with nothing on stdout and no
+// usage text around it; several problems have a line each.
+func TestMistakesAreSaidClearly(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		environ []string
+		args    []string
+		want    string
+	}{
+		"no configuration": {
+			nil,
+			[]string{"worker"},
+			"stoker: no configuration: name a file with --config or STOKER_CONFIG (stoker.example.yaml shows every key)\n",
+		},
+		"missing file": {
+			nil,
+			[]string{"starter", "--config", "/no/such.yaml"},
+			"stoker: configuration file /no/such.yaml does not exist; name one with --config\n",
+		},
+		"file of the environment": {
+			[]string{"STOKER_CONFIG=/no/such.yaml"},
+			[]string{"worker"},
+			"stoker: configuration file /no/such.yaml does not exist; name one with --config\n",
+		},
+		"unknown key": {
+			nil,
+			[]string{"worker", "--config", configured(t, "jobs: {dedline: 1h}\n")},
+			"stoker: the configuration cannot be read\n  - 'jobs' has unknown keys: dedline\n",
+		},
+		"unknown variable": {
+			[]string{"STOKER_JOBS__DEDLINE=1h"},
+			[]string{"worker", "--config", configured(t, "")},
+			"stoker: the configuration cannot be read\n  - environment variable STOKER_JOBS__DEDLINE: names no key\n",
+		},
+		"wrong values": {
+			nil,
+			[]string{"worker", "--config", configured(t, "jobs: {outageLimit: 0s}\n"), "--log-level", "loud"},
+			"stoker: the configuration is wrong\n  - jobs.outageLimit: must be positive, got 0s\n" +
+				"  - log.level: must be debug, info, warn or error, got \"loud\"\n",
+		},
+		"unknown command": {nil, []string{"wroker"}, "stoker: unknown command \"wroker\" for \"stoker\""},
+		"unknown flag":    {nil, []string{"worker", "--clutser", "x"}, "stoker: unknown flag: --clutser\n"},
+		"an argument":     {nil, []string{"worker", "local"}, "stoker: unknown command \"local\" for \"stoker worker\"\n"},
+		"hold nonsense": {
+			nil,
+			[]string{"worker", "--config", configured(t, ""), "--hold", "nonsense"},
+			"stoker: --hold nonsense: no such point; use load, ",
+		},
+		"broken profile": {
+			[]string{"TEMPORAL_PROFILE=none"}, []string{"admin", "init"}, "stoker: read temporal's environment configuration: ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := stoker(t, row.environ, row.args...)
+			require.Equal(t, 1, got.code)
+			require.Empty(t, got.stdout)
+			require.True(t, strings.HasPrefix(got.stderr, row.want), got.stderr)
+			if strings.HasSuffix(row.want, "\n") {
+				require.Equal(t, row.want, got.stderr)
+			}
+			require.NotContains(t, got.stderr, "Usage:")
+		})
+	}
+}
+
+func TestPrintError(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"stoker: plain\n":                       errors.New("plain"),
+		"stoker: load: bad\n":                   fmt.Errorf("load: %w", job.Errorf(job.CodeInvalid, "bad")),
+		"stoker: load: wrong\n  - a: x\n":       fmt.Errorf("load: %w", job.Invalid("wrong", []string{"a: x"})),
+		"stoker: wrong\n  - a: x\n  - b: y\n":   job.Invalid("wrong", []string{"a: x", "b: y"}),
+		"stoker: open a: wrong\n  - a: x\n":     job.Errorf(job.CodeInvalid, "open a: %w", job.Invalid("wrong", []string{"a: x"})),
+		"stoker: connect: connection refused\n": job.Errorf(job.CodeUnavailable, "connect: %w", errors.New("connection refused")),
+	} {
+		var out bytes.Buffer
+		printError(&out, err)
+		require.Equal(t, want, out.String())
+	}
+}
+
+func TestRoleList(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, roleList(nil))
+	require.Equal(t, []worker.Role{worker.RoleControl, worker.RoleTransfer}, roleList([]string{"control", " io "}))
+}
