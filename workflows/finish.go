@@ -119,6 +119,9 @@ const reportLimit = 7 * 24 * time.Hour
 
 // report tells the source how the job ended.
 func (b *batchJob) report(ctx workflow.Context) {
+	if b.settled {
+		return
+	}
 	b.enter(ctx, job.PhaseReporting)
 	_ = workflow.Await(ctx, b.reporter.idle) // cannot fail: ctx is disconnected
 	input := activities.ReportInput{

@@ -33,19 +33,24 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 		outcome := b.endEarly(closing)
 		return &outcome
 	case loaded.Standing.State == job.StandingEnded:
-		outcome := job.Outcome{
-			Result: loaded.Standing.Result, Phase: job.PhaseLoading,
-			Notes: []string{"the document was " + loaded.Standing.Status + " already; nothing was launched"},
-		}
-		if outcome.Result == job.ResultFailed {
-			outcome.Class = job.ClassApplication
-			outcome.Message = "the document was " + loaded.Standing.Status + " already"
-		}
-		return &outcome
+		b.settled = true
+		return endedBefore(loaded.Standing, job.PhaseLoading)
 	case len(loaded.Problems) > 0:
 		return invalid(job.PhaseLoading, loaded.Problems)
 	}
 	return nil
+}
+
+// endedBefore is the outcome of a job whose document shows its end already:
+// there is nothing to run and nothing to report.
+func endedBefore(standing job.Standing, phase job.Phase) *job.Outcome {
+	words := "the document was " + standing.Status + " already; nothing was launched"
+	outcome := job.Outcome{Result: standing.Result, Phase: phase, Notes: []string{words}}
+	if outcome.Result == job.ResultFailed {
+		outcome.Class = job.ClassApplication
+		outcome.Message = words
+	}
+	return &outcome
 }
 
 func invalid(phase job.Phase, problems []string) *job.Outcome {
@@ -158,6 +163,11 @@ func (b *batchJob) stillWanted(standing job.Standing, phase job.Phase) *job.Outc
 	case job.StandingCancelled:
 		b.cancel("its document", CancelRequest{})
 	case job.StandingEnded:
+		if standing.Application != "" && standing.Application == b.application {
+			// A reset took this history back: the end on record is our own.
+			b.settled = true
+			return endedBefore(standing, phase)
+		}
 		outcome := job.Failed(job.ClassSubmission, phase,
 			"the document was set to %s by someone else before the launch; nothing was launched", standing.Status)
 		return &outcome
@@ -196,6 +206,10 @@ func (b *batchJob) afterFailedSubmit(ctx workflow.Context, err error) *job.Outco
 		return nil
 	}
 	observation, lookErr := b.look(ctx)
+	if lookErr == nil && observation.State == job.StateAbsent && b.kill(ctx, "the launch failed: "+cause(err)) {
+		// Revoked now: what is not there can never come.
+		observation, lookErr = b.look(ctx)
+	}
 	if b.stop.asked() {
 		return nil
 	}

@@ -51,6 +51,8 @@ type batchJob struct {
 	reserved bool
 	// staged: the final report finds logs at the cluster.
 	staged bool
+	// settled: the document shows the job's end already; nothing is reported.
+	settled bool
 	// unconfirmed: nobody could say that the application is gone.
 	unconfirmed bool
 
@@ -122,6 +124,7 @@ func (b *batchJob) run(ctx workflow.Context) (Result, error) {
 	b.enter(closing, job.PhaseDone)
 	b.cancelRun() // ends the deadline's timer
 	b.drainCancelSignals()
+	b.drainHints()
 	return b.close()
 }
 
