@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -132,7 +133,7 @@ func (b *bench) setKey(path string, value any) {
 	require.NoError(b, yaml.Unmarshal(data, &root))
 	at := root
 	for {
-		first, rest, more := cut(path)
+		first, rest, more := strings.Cut(path, "/")
 		if !more {
 			at[first] = value
 			break

@@ -75,7 +75,7 @@ func (b *bench) create(body string, parameters ...object) *given {
 			merged[key] = value
 		}
 	}
-	b.modelManage("POST", "/model-manage/api/jobs", object{
+	b.simulator("POST", "/model-manage/api/jobs", object{
 		"id": id, "jobType": "MODEL_BATCH_JOB", "jobStatus": "CREATED", "group": "faults", "createdBy": "faults",
 		"model": object{"id": "model-" + id, "storedModel": object{
 			"modelMetaData": object{"name": "struck", "type": "PYSPARK"},
@@ -123,13 +123,6 @@ func (j *given) attemptDirs() []string {
 func (j *given) has(attempt int, name string) bool {
 	_, err := os.Stat(filepath.Join(j.b.root(), j.key.Name(), fmt.Sprint(attempt), name))
 	return err == nil
-}
-
-// document as it stands.
-func (j *given) document() object {
-	j.b.Helper()
-	document, _ := j.b.modelManage("GET", "/model-manage/api/jobs/"+j.id, nil).(object)
-	return document
 }
 
 // revision is one write to a document.

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/dev/simulator"
 )
-
-func cut(path string) (first, rest string, more bool) { return strings.Cut(path, "/") }
 
 // simulator sends a request to the simulator, which must take it.
 func (b *bench) simulator(method, path string, body any) []byte {
@@ -37,17 +34,6 @@ func (b *bench) simulator(method, path string, body any) []byte {
 	require.NoError(b, err)
 	require.Less(b, reply.StatusCode, 300, "%s %s: %s", method, path, answer)
 	return answer
-}
-
-// modelManage calls the API as model-manage's own users do.
-func (b *bench) modelManage(method, path string, body any) any {
-	b.Helper()
-	answer := b.simulator(method, path, body)
-	var value any
-	if len(answer) > 0 {
-		require.NoError(b, json.Unmarshal(answer, &value))
-	}
-	return value
 }
 
 // faults sets the rules in force; none takes them away.
@@ -74,7 +60,5 @@ func (b *bench) applied() int {
 // cancelDocument is what a person does at model-manage.
 func (j *given) cancelDocument() {
 	j.b.Helper()
-	j.b.modelManage("PATCH", "/model-manage/api/jobs/"+j.id, object{"jobStatus": "CANCELLED"})
+	j.b.simulator("PATCH", "/model-manage/api/jobs/"+j.id, object{"jobStatus": "CANCELLED"})
 }
-
-func millis(d time.Duration) int { return int(d.Milliseconds()) }

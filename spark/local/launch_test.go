@@ -48,6 +48,7 @@ func TestEnvironment(t *testing.T) {
 		switch key {
 		case "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "LC_ALL", "LC_CTYPE", "LC_TIME", "HADOOP_CONF_DIR",
 			"JAVA_HOME", "SPARK_HOME", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "TMPDIR", "SPARK_LOCAL_DIRS",
+			"SPARK_LOCAL_IP", "SPARK_CONF_DIR", "HADOOP_HOME", "YARN_CONF_DIR",
 			"PYTHONDONTWRITEBYTECODE", "STOKER_APPLICATION", "MODEL_REGION", "FAKE_SPARK":
 		default:
 			require.Fail(t, "not on the list", "variable %s", key)
