@@ -73,6 +73,10 @@ bench: build ## measure against bare spark-submit, writing docs/benchmarks.json 
 goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)
 	$(GO) -C dev run ./cmd/goldens $(CURDIR)/workflows/testdata/histories
 
+.PHONY: docs
+docs: | check-go ## regenerate docs/configuration.md, the option table and stoker.example.yaml
+	$(GO) test ./config -run TestReference -update
+
 .PHONY: lint
 lint: $(LINTERS) ## gofumpt, golangci-lint, workflowcheck
 	@.ci/suite "gofumpt" .ci/formatted $(TOOLS)/bin/gofumpt
