@@ -10,7 +10,7 @@ import (
 // suggests it and nothing is under way.
 func (b *batchJob) mayContinueAsNew(ctx workflow.Context) bool {
 	return workflow.GetInfo(ctx).GetContinueAsNewSuggested() &&
-		b.reporter.idle() && workflow.AllHandlersFinished(ctx) && !b.stop.asked()
+		b.reporter.idle() && workflow.AllHandlersFinished(ctx) && !b.stop.asked() && !b.nativeCancel()
 }
 
 // continueAsNew starts the history afresh with everything that is known. The

@@ -84,3 +84,14 @@ func TestACancelThatComesWithTheCutIsNotLost(t *testing.T) {
 	b.run()
 	require.Equal(t, job.ResultCancelled, b.outcome().Result)
 }
+
+func TestANativeCancelThatComesWithTheCutIsNotLost(t *testing.T) {
+	b := setup(t)
+	b.observe = b.observing(job.Observation{State: job.StateRunning})
+	b.after(time.Hour, func() {
+		b.env.SetContinueAsNewSuggested(true)
+		b.env.CancelWorkflow()
+	})
+	b.run()
+	require.Equal(t, job.ResultCancelled, b.outcome().Result)
+}

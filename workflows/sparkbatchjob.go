@@ -70,6 +70,8 @@ type batchJob struct {
 	obstacle     string
 	cleanProblem string
 
+	// nativeCancel reports a native cancel before its door has noted it.
+	nativeCancel  func() bool
 	stop          stop
 	cancelRun     workflow.CancelFunc
 	cancelSignals workflow.ReceiveChannel
@@ -100,6 +102,7 @@ func (b *batchJob) run(ctx workflow.Context) (Result, error) {
 	// door like the others, so that why they end is known before they do.
 	runCtx, cancelRun := workflow.WithCancel(closing)
 	b.cancelRun = cancelRun
+	b.nativeCancel = func() bool { return ctx.Err() != nil }
 	b.hints = workflow.GetSignalChannelWithOptions(ctx, SignalHint, workflow.SignalChannelOptions{
 		Description: "Looks at the application now.",
 	})

@@ -270,6 +270,9 @@ func (s *Stack) startWorker(ctx context.Context) error {
 		return err
 	}
 	s.background(func() error { return w.Run(ctx) })
+	if s.Config.Worker.HTTPAddress == "" {
+		return nil // nowhere to ask
+	}
 	return s.awaitReady(ctx, "http://"+s.Config.Worker.HTTPAddress+"/readyz")
 }
 
