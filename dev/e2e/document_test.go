@@ -45,7 +45,7 @@ func TestDocumentVariants(t *testing.T) {
 			with("inputData", nil), with("additionalAssets", nil), with("jobParameters", nil), with("metaData", nil), with("jobMessages", nil),
 		}, "0 0"},
 		{"without ids", scores(`write(outputs[0], "x")`), []func(object){func(d object) {
-			delete(d["model"].(object), "id") //nolint:forcetypeassert // made by the test
+			delete(d["model"].(object), "id") // made by the test
 		}}, "x"},
 		{"marked as text", scores(`write(outputs[0], "x")`), []func(object){primaryField("primaryModelSource", "true")}, "x"},
 		{"one source, unmarked", scores(`write(outputs[0], "x")`), []func(object){func(d object) {
@@ -62,7 +62,7 @@ func TestDocumentVariants(t *testing.T) {
 			j := withoutSpark.get(t).job(t)
 			document := j.model(row.text, row.changes...)
 			if row.name == "without ids" {
-				delete(document["model"].(object)["storedModel"].(object), "id") //nolint:forcetypeassert // made by the test
+				delete(document["model"].(object)["storedModel"].(object), "id") // made by the test
 			}
 			require.Contains(t, j.create(document).ends(complete).output(0), row.want)
 		})
@@ -85,7 +85,7 @@ write(outputs[0], json.dumps([inputs[0], read(inputs[0])]))
 	require.NoError(t, json.Unmarshal([]byte(e.output(0)), &saw))
 	asset, _ := saw[0].(object)
 	require.Equal(t, []any{"drift_analysis.csv", "", "CSV", "file:" + given}, []any{asset["filename"], asset["name"], asset["fileFormat"], asset["fileUrl"]})
-	require.Equal(t, "Größe <&>", asset["unknownToStoker"].(object)["text"]) //nolint:forcetypeassert // planted
+	require.Equal(t, "Größe <&>", asset["unknownToStoker"].(object)["text"]) // planted
 	require.Equal(t, `{"drift": 1}`, saw[1])
 }
 

@@ -137,7 +137,7 @@ func (e ended) problems() []string {
 // output is the content of an embedded output.
 func (e ended) output(i int) string {
 	e.Helper()
-	asset := e.document["outputData"].([]any)[i].(object) //nolint:forcetypeassert // a document of ours
+	asset := e.document["outputData"].([]any)[i].(object) // a document of ours
 	require.IsType(e, "", asset["fileContent"], "output %d has no content", i)
 	content, err := base64.StdEncoding.DecodeString(text(asset["fileContent"]))
 	require.NoError(e, err)
@@ -227,8 +227,8 @@ func (e ended) checkExternalOutput() {
 	var described []object
 	require.NoError(e, json.Unmarshal([]byte(value), &described))
 	at := 0
-	for i, o := range e.created["outputData"].([]any) { //nolint:forcetypeassert // a document of ours
-		asset := o.(object) //nolint:forcetypeassert // a document of ours
+	for i, o := range e.created["outputData"].([]any) { // a document of ours
+		asset := o.(object) // a document of ours
 		if asset["assetType"] != "FILE" {
 			continue
 		}
@@ -255,10 +255,10 @@ func (e ended) checkContents() {
 	require.Equal(e, "SUCCESS", e.document["jobResult"])
 	list, _ := was.([]any)
 	for i, o := range list {
-		if o.(object)["assetType"] != "FILE" { //nolint:forcetypeassert // a document of ours
+		if o.(object)["assetType"] != "FILE" { // a document of ours
 			continue
 		}
-		size := is.([]any)[i].(object)["fileSize"] //nolint:forcetypeassert // as long as it was
+		size := is.([]any)[i].(object)["fileSize"] // as long as it was
 		require.Equal(e, json.Number(strconv.Itoa(len(e.output(i)))), size)
 	}
 }

@@ -196,17 +196,17 @@ func (j *given) model(text string, changes ...func(object)) object {
 }
 
 func assets(document object) []any {
-	stored := document["model"].(object)["storedModel"].(object) //nolint:forcetypeassert // made above
-	return stored["modelAssets"].([]any)                         //nolint:forcetypeassert // made above
+	stored := document["model"].(object)["storedModel"].(object) // made above
+	return stored["modelAssets"].([]any)                         // made above
 }
 
 // primary is the asset of the model's own source.
-func primary(document object) object { return assets(document)[0].(object) } //nolint:forcetypeassert // made above
+func primary(document object) object { return assets(document)[0].(object) } // made above
 
 // withAssets adds assets to the model.
 func withAssets(more ...any) func(object) {
 	return func(document object) {
-		document["model"].(object)["storedModel"].(object)["modelAssets"] = append(assets(document), more...) //nolint:forcetypeassert // made above
+		document["model"].(object)["storedModel"].(object)["modelAssets"] = append(assets(document), more...) // made above
 	}
 }
 
@@ -240,7 +240,7 @@ func source(path, text string, fields ...any) object {
 		"sourceCode": text, "sourceCodeFilePath": path, "sourceCodeType": "MODEL",
 	}
 	for i := 0; i < len(fields); i += 2 {
-		asset[fields[i].(string)] = fields[i+1] //nolint:forcetypeassert // names and values in turns
+		asset[fields[i].(string)] = fields[i+1] // names and values in turns
 	}
 	return asset
 }

@@ -241,7 +241,7 @@ func TestPackagedModelOnSpark(t *testing.T) {
 	facts["fileFormat"] = "JSON"
 	e := j.create(j.model("", func(d object) {
 		asset := source("pkg/model.py", packaged, "primaryModelSource", true)
-		d["model"].(object)["storedModel"].(object)["modelAssets"] = []any{ //nolint:forcetypeassert // made by the test
+		d["model"].(object)["storedModel"].(object)["modelAssets"] = []any{ // made by the test
 			asset, source("pkg/helpers.py", "def label(amount):\n    return 'loan of ' + amount\n"), embedded("names of loans.txt", "small and large\n"),
 		}
 	}, inputs(embedded("loans of 2026, all.csv", "id,amount\n1,10\n2,20\n3,30\n")), outputs(embeddedOutput("labels of it.csv"), facts),

@@ -100,7 +100,7 @@ func TestSecrets(t *testing.T) {
 	// Logs, the model's own words, the journal, Temporal's database.
 	require.NoError(t, filepath.WalkDir(b.dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
-			return nil //nolint:nilerr // gone since
+			return nil // gone since
 		}
 		data, err := os.ReadFile(path)
 		if err == nil {

@@ -26,7 +26,7 @@ type Sample struct {
 }
 
 // ID of the sample's document.
-func (s Sample) ID() string { return s.Document["id"].(string) } //nolint:forcetypeassert // made here
+func (s Sample) ID() string { return s.Document["id"].(string) } // made here
 
 type object = map[string]any
 

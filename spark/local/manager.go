@@ -176,7 +176,7 @@ func (m *Manager) Probe(context.Context) error {
 	}
 	var disk unix.Statfs_t
 	if err := unix.Statfs(m.opts.Root, &disk); err == nil {
-		if free := disk.Bavail * uint64(disk.Bsize); free < minFree { //nolint:gosec // a block size is positive
+		if free := disk.Bavail * uint64(disk.Bsize); free < minFree { // a block size is positive
 			problems = append(problems, fmt.Sprintf("disk full: %d MiB free below %s, %d are needed", free>>20, m.opts.Root, minFree>>20))
 		}
 	}

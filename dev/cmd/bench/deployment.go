@@ -98,7 +98,7 @@ func (d *deployment) spawn(name, program string, args ...string) (*process, erro
 func (d *deployment) await(ctx context.Context, p *process, url string) error {
 	start := time.Now()
 	for time.Since(start) < time.Minute && ctx.Err() == nil {
-		reply, err := http.Get(url) //nolint:noctx // bounded by the loop
+		reply, err := http.Get(url) // bounded by the loop
 		if err == nil {
 			_ = reply.Body.Close() // only the status matters
 			if reply.StatusCode == http.StatusOK {
@@ -130,7 +130,7 @@ func (d *deployment) create(document map[string]any) error {
 	if err != nil {
 		return err
 	}
-	reply, err := http.Post(d.url("/model-manage/api/jobs"), "application/json", bytes.NewReader(body)) //nolint:noctx // local
+	reply, err := http.Post(d.url("/model-manage/api/jobs"), "application/json", bytes.NewReader(body)) // local
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ type revision struct {
 }
 
 func (d *deployment) revisions(id string) ([]revision, error) {
-	reply, err := http.Get(d.url("/sim/jobs/" + id + "/revisions")) //nolint:noctx // local
+	reply, err := http.Get(d.url("/sim/jobs/" + id + "/revisions")) // local
 	if err != nil {
 		return nil, err
 	}

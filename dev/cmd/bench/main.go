@@ -74,7 +74,7 @@ func (b *bench) run(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, append(data, '\n'), 0o644) //nolint:gosec // a file of the repository
+	return os.WriteFile(out, append(data, '\n'), 0o644) // a file of the repository
 }
 
 // add keeps a figure and prints it.

@@ -150,5 +150,5 @@ func save(ctx context.Context, c client.Client, key job.Key, runID, path string)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644) //nolint:gosec // a file of the repository
+	return os.WriteFile(path, append(data, '\n'), 0o644) // a file of the repository
 }

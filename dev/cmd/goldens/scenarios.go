@@ -100,7 +100,7 @@ func scenarios() []scenario {
 		}, during: func(ctx context.Context, c client.Client, key job.Key) error {
 			for range 25 {
 				if err := c.SignalWorkflow(ctx, key.WorkflowID(), "", workflows.SignalHint, nil); err != nil {
-					return nil //nolint:nilerr // it has ended: enough hints
+					return nil // it has ended: enough hints
 				}
 				time.Sleep(200 * time.Millisecond)
 			}
