@@ -49,6 +49,9 @@ type Observation struct {
 	// Restarted: the application ended because its host, container or service
 	// was restarted, which is an infrastructure failure, not a lost job.
 	Restarted bool `json:"restarted,omitempty"`
+	// Released: the attempt's files were cleaned away already, status file and
+	// outputs included, so this alone no longer says how the job ended.
+	Released bool `json:"released,omitempty"`
 	// StartedAt and EndedAt are zero while unknown.
 	StartedAt time.Time `json:"startedAt,omitzero"`
 	EndedAt   time.Time `json:"endedAt,omitzero"`

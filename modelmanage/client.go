@@ -149,9 +149,37 @@ func (r reply) document(id string) (Document, error) {
 	return doc, nil
 }
 
-// call sends a request and classifies the reply. A 401 makes it read the token
-// file again, once.
+const (
+	// sendings bounds how often one call is sent: a service that fails now and
+	// then would otherwise keep a step that needs several calls from ever
+	// getting through.
+	sendings = 3
+	// quickFailure is how fast a failure must be to be tried again here: a slow
+	// one is left to the caller, whose time is limited.
+	quickFailure = 2 * time.Second
+)
+
+// call sends a request, again if it failed quickly and may be repeated, and
+// classifies the reply.
 func (c *Client) call(ctx context.Context, q request) (reply, error) {
+	for sent := 1; ; sent++ {
+		begun := c.now()
+		r, err := c.callOnce(ctx, q)
+		if job.CodeOf(err) != job.CodeUnavailable || !q.repeatable() || sent == sendings ||
+			errors.Is(err, errTooLarge) || c.now().Sub(begun) > quickFailure || c.pause(ctx, sent) != nil {
+			return r, err
+		}
+	}
+}
+
+// repeatable: sent twice it changes no more than once. A write must name the
+// version that it changes; if the first reply was lost, that is a conflict,
+// after which the document is read again.
+func (r request) repeatable() bool { return r.method == http.MethodGet || r.ifMatch != "" }
+
+// callOnce sends a request and classifies the reply. A 401 makes it read the
+// token file again, once.
+func (c *Client) callOnce(ctx context.Context, q request) (reply, error) {
 	r, tok, err := c.send(ctx, q, "")
 	if err == nil && r.status == http.StatusUnauthorized && c.token.file != "" {
 		r, tok, err = c.send(ctx, q, tok)

@@ -16,7 +16,7 @@ func JobDir(root string, attempt job.Attempt) string {
 
 // markers are the files that Release leaves: they keep the promise of one
 // application per attempt after everything else is gone.
-var markers = []string{FileReservation, FileIntent, FileAcknowledged, FileRevoked, FileStarted}
+var markers = []string{FileReservation, FileIntent, FileAcknowledged, FileRevoked, FileStarted, FileReleased}
 
 // IsMarker reports whether a file name in a job directory is a marker of the
 // launch protocol.

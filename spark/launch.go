@@ -11,6 +11,7 @@ const (
 	FileAcknowledged = "acknowledged"
 	FileRevoked      = "revoked"
 	FileStarted      = "started"
+	FileReleased     = "released"
 
 	// FileStaged is written last by STAGE; SUBMIT needs it.
 	FileStaged = "staged.json"

@@ -249,7 +249,7 @@ func (w *Worker) ready(ctx context.Context) error {
 type hinter struct{ client client.Client }
 
 func (h hinter) Hint(ctx context.Context, workflowID string) error {
-	err := h.client.SignalWorkflow(ctx, workflowID, "", workflows.SignalHint, nil)
+	err := h.client.SignalWorkflow(ctx, workflowID, "", workflows.SignalHint, workflows.HintFromWatch)
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) {
 		return nil // closed since: nobody to wake

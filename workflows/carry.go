@@ -25,7 +25,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 	}
 	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Carry: &Carry{
 		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Application: b.application,
-		Phase: b.phase, Observation: b.observation, Looks: b.looks, Absences: b.absences, Turn: b.turn,
+		Phase: b.phase, Observation: b.observation, Looks: b.looks, Watched: b.watched, Absences: b.absences, Turn: b.turn,
 		StartedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt, DeadlineAt: b.deadlineAt,
 		OutageSince: b.outageSince, Reported: b.reporter.reported, Attributes: b.attrs,
 	}})
@@ -35,9 +35,10 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 func (b *batchJob) resume(c Carry) {
 	b.spec, b.digest, b.loaded = c.Spec, c.Digest, true
 	b.attempt, b.application = c.Attempt, c.Application
-	b.reserved, b.staged = true, true
+	b.reserved, b.staged, b.sent = true, true, true
 	b.phase, b.observation = c.Phase, c.Observation
 	b.looks, b.absences, b.turn = c.Looks, c.Absences, c.Turn
+	b.watched = c.Watched
 	b.startedAt, b.waitingAt, b.runningAt, b.deadlineAt = c.StartedAt, c.WaitingAt, c.RunningAt, c.DeadlineAt
 	b.outageSince = c.OutageSince
 	b.reporter.reported = c.Reported

@@ -14,6 +14,9 @@ import (
 // outputs first if it may have succeeded. A cancel that comes in meanwhile is
 // too late and only noted.
 func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
+	if b.observation.Released {
+		return b.onRecord(ctx)
+	}
 	evidence := job.Evidence{Observation: b.observation, PythonDriver: b.spec.PythonDriver}
 	outcome := job.Decide(evidence)
 	if !outcome.Succeeded() {
@@ -28,6 +31,9 @@ func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
 				activities.CollectInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt()},
 			).Get(ctx, &result)
 		})
+		if codeOf(err) == job.CodeNotFound {
+			return b.onRecord(ctx)
+		}
 		if err != nil {
 			return job.Failed(job.ClassInfrastructure, job.PhaseCollecting,
 				"the application succeeded, but its outputs could not be collected: %s", cause(err))
@@ -39,6 +45,20 @@ func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
 		outcome.Notes = append(outcome.Notes, b.stop.words()+", but the application had already succeeded")
 	}
 	return outcome
+}
+
+// onRecord is the outcome of an application whose files were cleaned already: a
+// reset took this history back, and the source keeps how the job ended.
+func (b *batchJob) onRecord(ctx workflow.Context) job.Outcome {
+	var loaded activities.LoadResult
+	options := registryOptions(ctx, "look up the end on record")
+	err := workflow.ExecuteActivity(options, registry.Load, activities.LoadInput{Key: b.key}).Get(ctx, &loaded)
+	if err == nil && loaded.Standing.State != job.StandingOpen {
+		b.settled = true
+		return *endedBefore(loaded.Standing, b.phase, "its files were cleaned away")
+	}
+	return job.Failed(job.ClassInfrastructure, job.PhaseCollecting,
+		"the application's files were cleaned away, and its job has no end on record")
 }
 
 // killTimeout bounds one Kill: the grace of the process group and the look that
@@ -77,6 +97,9 @@ func (b *batchJob) endEarly(ctx workflow.Context) job.Outcome {
 		if observation, err := b.look(ctx); err == nil && observation.State.Terminal() {
 			b.observation = observation
 			b.noteEnd(observation)
+			if observation.Released {
+				return b.onRecord(ctx)
+			}
 			if observation.State == job.StateSucceeded {
 				if outcome := b.collect(ctx); outcome.Succeeded() {
 					return outcome
@@ -123,9 +146,9 @@ func (b *batchJob) report(ctx workflow.Context) {
 		return
 	}
 	b.enter(ctx, job.PhaseReporting)
-	_ = workflow.Await(ctx, b.reporter.idle) // cannot fail: ctx is disconnected
+	b.reporter.finish(ctx)
 	input := activities.ReportInput{
-		Key: b.key, Milestone: job.MilestoneEnded, Application: b.application, Outcome: *b.outcome,
+		Key: b.key, Milestone: job.MilestoneEnded, Application: b.launched(), Outcome: *b.outcome,
 		WaitingAt: b.waitingAt, RunningAt: b.runningAt, EndedAt: b.endedAt,
 		Cluster: b.spec.Cluster, Attempt: b.jobAttempt(),
 	}
@@ -147,6 +170,15 @@ func (b *batchJob) report(ctx workflow.Context) {
 		b.log.Error("final report not delivered", "error", err)
 		b.outcome.Notes = append(b.outcome.Notes, "the final report was not delivered: "+cause(err))
 	}
+}
+
+// launched is the application's id if it may ever have been sent: an id that
+// was only reserved would have people look for what never was.
+func (b *batchJob) launched() string {
+	if !b.sent {
+		return ""
+	}
+	return b.application
 }
 
 func (b *batchJob) reportFromCluster(ctx workflow.Context, input activities.ReportInput, limit time.Duration) error {

@@ -11,26 +11,31 @@ import (
 // Cadence of the backstop timer, which finds every change even if no hint ever
 // comes.
 const (
-	pendingFirst = 2 * time.Second
-	pendingMost  = 30 * time.Second
-	runningFirst = 15 * time.Second
-	runningMost  = 5 * time.Minute
-	absentFirst  = 2 * time.Second
-	outageFirst  = 5 * time.Second
-	outageMost   = time.Minute
-	busyFirst    = 5 * time.Second
-	busyMost     = 30 * time.Second
+	pendingFirst   = 2 * time.Second
+	pendingWatched = 15 * time.Second
+	pendingMost    = 30 * time.Second
+	runningFirst   = 15 * time.Second
+	runningWatched = 2 * time.Minute
+	runningMost    = 5 * time.Minute
+	absentFirst    = 2 * time.Second
+	outageFirst    = 5 * time.Second
+	outageMost     = time.Minute
+	busyFirst      = 5 * time.Second
+	busyMost       = 30 * time.Second
 )
 
 // backstop is the time to wait before looking again: it doubles with each look
-// that found the same state.
-func backstop(state job.State, sameLooks int) time.Duration {
-	switch state {
-	case job.StateRunning:
-		return doubled(runningFirst, runningMost, sameLooks)
-	case job.StateAbsent:
+// that found the same state. While hints come it begins slower.
+func backstop(state job.State, sameLooks int, watched bool) time.Duration {
+	switch {
+	case state == job.StateAbsent:
 		return doubled(absentFirst, pendingMost, sameLooks)
-	case job.StatePending, job.StateSucceeded, job.StateFailed, job.StateKilled:
+	case state == job.StateRunning && watched:
+		return doubled(runningWatched, runningMost, sameLooks)
+	case state == job.StateRunning:
+		return doubled(runningFirst, runningMost, sameLooks)
+	case watched:
+		return doubled(pendingWatched, pendingMost, sameLooks)
 	}
 	return doubled(pendingFirst, pendingMost, sameLooks)
 }

@@ -12,11 +12,28 @@ import (
 
 func TestBackstopGrowsToItsLimit(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, 2*time.Second, backstop(job.StatePending, 0))
-	require.Equal(t, 8*time.Second, backstop(job.StatePending, 2))
-	require.Equal(t, 30*time.Second, backstop(job.StatePending, 60))
-	require.Equal(t, 15*time.Second, backstop(job.StateRunning, 0))
-	require.Equal(t, 5*time.Minute, backstop(job.StateRunning, 60))
+	for _, row := range []struct {
+		state   job.State
+		looks   int
+		watched bool
+		want    time.Duration
+	}{
+		{job.StatePending, 0, false, 2 * time.Second},
+		{job.StatePending, 2, false, 8 * time.Second},
+		{job.StatePending, 60, false, 30 * time.Second},
+		{job.StateRunning, 0, false, 15 * time.Second},
+		{job.StateRunning, 60, false, 5 * time.Minute},
+		{"", 0, false, 2 * time.Second},
+		{"", 0, true, 15 * time.Second},
+		{job.StatePending, 0, true, 15 * time.Second},
+		{job.StatePending, 60, true, 30 * time.Second},
+		{job.StateRunning, 0, true, 2 * time.Minute},
+		{job.StateRunning, 60, true, 5 * time.Minute},
+		{job.StateAbsent, 0, true, 2 * time.Second},
+		{job.StateAbsent, 60, true, 30 * time.Second},
+	} {
+		require.Equal(t, row.want, backstop(row.state, row.looks, row.watched), "%+v", row)
+	}
 }
 
 func TestJitterIsSmallAndTheSameInAReplay(t *testing.T) {

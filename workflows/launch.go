@@ -29,12 +29,13 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 		b.cancel("its document", CancelRequest{})
 		b.application = loaded.Standing.Application
 		// An application on record means that an earlier history launched it.
-		b.reserved = b.application != "" && len(loaded.Problems) == 0
+		b.sent = b.application != ""
+		b.reserved = b.sent && len(loaded.Problems) == 0
 		outcome := b.endEarly(closing)
 		return &outcome
 	case loaded.Standing.State == job.StandingEnded:
 		b.settled = true
-		return endedBefore(loaded.Standing, job.PhaseLoading)
+		return endedBefore(loaded.Standing, job.PhaseLoading, "nothing was launched")
 	case len(loaded.Problems) > 0:
 		return invalid(job.PhaseLoading, loaded.Problems)
 	}
@@ -43,8 +44,8 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 
 // endedBefore is the outcome of a job whose document shows its end already:
 // there is nothing to run and nothing to report.
-func endedBefore(standing job.Standing, phase job.Phase) *job.Outcome {
-	words := "the document was " + standing.Status + " already; nothing was launched"
+func endedBefore(standing job.Standing, phase job.Phase, what string) *job.Outcome {
+	words := "the document was " + standing.Status + " already; " + what
 	outcome := job.Outcome{Result: standing.Result, Phase: phase, Notes: []string{words}}
 	if outcome.Result == job.ResultFailed {
 		outcome.Class = job.ClassApplication
@@ -119,6 +120,7 @@ func (b *batchJob) stage(ctx workflow.Context) *job.Outcome {
 // waits here, visibly, without using up a retry.
 func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 	b.enter(ctx, job.PhaseSubmitting)
+	b.sent = true
 	for busy := 0; ; busy++ {
 		var result activities.SubmitResult
 		err := b.throughOutages(ctx, func(ctx workflow.Context) error {
@@ -129,6 +131,9 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 		})
 		if err != nil {
 			return b.afterFailedSubmit(ctx, err)
+		}
+		if result.Standing.State != job.StandingOpen || result.Revoked {
+			b.sent = !b.waitingAt.IsZero() // WAITING has named it already
 		}
 		if outcome := b.stillWanted(result.Standing, job.PhaseSubmitting); outcome != nil {
 			return outcome
@@ -146,6 +151,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 		if !result.Busy {
 			b.clearObstacle(ctx)
 			b.enter(ctx, job.PhaseWaiting)
+			b.fresh = true
 			return nil
 		}
 		b.setObstacle(ctx, "the cluster is at its concurrency limit")
@@ -166,7 +172,7 @@ func (b *batchJob) stillWanted(standing job.Standing, phase job.Phase) *job.Outc
 		if standing.Application != "" && standing.Application == b.application {
 			// A reset took this history back: the end on record is our own.
 			b.settled = true
-			return endedBefore(standing, phase)
+			return endedBefore(standing, phase, "nothing was launched")
 		}
 		outcome := job.Failed(job.ClassSubmission, phase,
 			"the document was set to %s by someone else before the launch; nothing was launched", standing.Status)
@@ -220,6 +226,7 @@ func (b *batchJob) afterFailedSubmit(ctx workflow.Context, err error) *job.Outco
 		return nil // it went out; watch it
 	}
 	if lookErr == nil && observation.Began == job.BeganNo {
+		b.sent = !b.waitingAt.IsZero()
 		b.observation = observation
 		outcome := job.Failed(job.ClassSubmission, job.PhaseSubmitting, "the launch failed: %s", cause(err))
 		return &outcome

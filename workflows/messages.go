@@ -32,8 +32,11 @@ const (
 	// object {"reason": …, "by": …} is shown to people.
 	SignalCancel = "cancel"
 	// SignalHint says that the application may have changed; it only wakes the
-	// workflow, which then looks for itself.
+	// workflow, which then looks for itself. ClusterWatch sends HintFromWatch
+	// with it; people need no payload.
 	SignalHint = "hint"
+	// HintFromWatch tells a job that its cluster is watched.
+	HintFromWatch = "watch"
 	// UpdateCancel is SignalCancel with an answer; it is refused once the job
 	// has ended.
 	UpdateCancel = "cancel"
@@ -110,6 +113,7 @@ type Carry struct {
 	Phase       job.Phase       `json:"phase"`
 	Observation job.Observation `json:"observation,omitzero"`
 	Looks       int             `json:"looks,omitempty"`
+	Watched     bool            `json:"watched,omitempty"`
 	Absences    int             `json:"absences,omitempty"`
 	Turn        int             `json:"turn,omitempty"`
 	StartedAt   time.Time       `json:"startedAt,omitzero"`

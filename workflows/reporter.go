@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/stoker-spark/stoker/activities"
@@ -14,10 +16,12 @@ type reporter struct {
 	wanted   []job.Milestone
 	busy     bool
 	reported job.Milestone
+	abandon  workflow.CancelFunc
 }
 
 // start runs the reporter for as long as the workflow.
 func (r *reporter) start(ctx workflow.Context, b *batchJob) {
+	ctx, r.abandon = workflow.WithCancel(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
 			if workflow.Await(ctx, func() bool { return len(r.wanted) > 0 }) != nil {
@@ -44,6 +48,23 @@ func (r *reporter) ask(milestone job.Milestone) {
 // reset lets the next attempt report its own application.
 func (r *reporter) reset() { r.reported = "" }
 
+// interimPatience is how long the final report waits for the ones before it, so
+// that the source sees the states in order. While the source is down that
+// costs nothing; a source that takes just not these is not waited for any longer.
+const interimPatience = 24 * time.Hour
+
+// finish ends the reporter, giving it time to deliver what it has.
+func (r *reporter) finish(ctx workflow.Context) {
+	if !r.idle() {
+		_, _ = workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{ // cannot fail: ctx is disconnected
+			Timeout: interimPatience, TimerOptions: workflow.TimerOptions{Summary: "wait for the reports before"},
+		}, r.idle)
+	}
+	r.wanted = nil
+	r.abandon()
+	_ = workflow.Await(ctx, r.idle) // cannot fail: ctx is disconnected
+}
+
 func (r *reporter) idle() bool { return !r.busy && len(r.wanted) == 0 }
 
 func (r *reporter) deliver(ctx workflow.Context, b *batchJob, milestone job.Milestone) {
@@ -53,6 +74,9 @@ func (r *reporter) deliver(ctx workflow.Context, b *batchJob, milestone job.Mile
 			Key: b.key, Milestone: milestone, Application: b.application,
 			WaitingAt: b.waitingAt, RunningAt: b.runningAt,
 		}).Get(ctx, &result)
+	if isCanceled(err) {
+		return // the final report says more
+	}
 	if err != nil {
 		b.log.Warn("not reported", "milestone", string(milestone), "error", err)
 		return

@@ -49,6 +49,8 @@ type batchJob struct {
 	application string
 	// reserved: this attempt may exist on the cluster, so an end goes through kill.
 	reserved bool
+	// sent: the launch was asked for, and nobody said that it was refused.
+	sent bool
 	// staged: the final report finds logs at the cluster.
 	staged bool
 	// settled: the document shows the job's end already; nothing is reported.
@@ -58,7 +60,13 @@ type batchJob struct {
 
 	observation job.Observation
 	// looks counts observations in a row that found the same state.
-	looks    int
+	looks int
+	// watched: hints come from ClusterWatch, so the backstop may be slow.
+	watched bool
+	// byTimer: the last wait was ended by its timer.
+	byTimer bool
+	// fresh: the application was launched just now.
+	fresh    bool
 	absences int
 	// turn counts waits, to vary their jitter.
 	turn int
@@ -187,9 +195,10 @@ func (b *batchJob) nextAttempt() {
 	b.attempt++
 	b.phase = job.PhaseReserving
 	b.application = ""
-	b.reserved, b.staged = false, false
+	b.reserved, b.staged, b.sent = false, false, false
 	b.observation = job.Observation{}
 	b.looks, b.absences = 0, 0
+	b.watched, b.fresh = false, false
 	b.waitingAt, b.runningAt = time.Time{}, time.Time{}
 	b.reporter.reset()
 }

@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/stoker-spark/stoker/activities"
@@ -18,17 +20,21 @@ const absencesToBelieve = 4
 // (observation terminal, nil), it is given up (an outcome), the job is stopped
 // (nil), or the run must continue as new (an error).
 func (b *batchJob) watch(ctx workflow.Context) (*job.Outcome, error) {
-	for {
-		observation, err := b.look(ctx)
-		if b.stop.asked() {
-			return nil, nil
-		}
-		if err != nil {
-			return b.unreachable(err), nil
-		}
-		b.note(ctx, observation)
-		if b.stop.asked() || observation.State.Terminal() || b.absences >= absencesToBelieve {
-			return nil, nil
+	// The answer to a launch is as good as a look.
+	answered := b.fresh
+	for b.fresh = false; ; answered = false {
+		if !answered {
+			observation, err := b.look(ctx)
+			if b.stop.asked() {
+				return nil, nil
+			}
+			if err != nil {
+				return b.unreachable(err), nil
+			}
+			b.note(ctx, observation)
+			if b.stop.asked() || observation.State.Terminal() || b.absences >= absencesToBelieve {
+				return nil, nil
+			}
 		}
 		if outcome, err := b.rest(ctx); outcome != nil || err != nil {
 			return outcome, err
@@ -81,6 +87,9 @@ func (b *batchJob) note(ctx workflow.Context, seen job.Observation) {
 	}
 	if seen.State.Rank() < b.observation.State.Rank() {
 		return
+	}
+	if b.byTimer && b.observation.State != "" {
+		b.watched = false // news that no hint told of
 	}
 	b.looks = 0
 	b.observation = seen
@@ -138,11 +147,12 @@ func (b *batchJob) rest(ctx workflow.Context) (*job.Outcome, error) {
 // sleepUntilHint waits for a time, a hint or a stop, whichever comes first.
 func (b *batchJob) sleepUntilHint(ctx workflow.Context, d time.Duration, why string) {
 	b.turn++
+	b.byTimer = false
 	timerCtx, cancelTimer := workflow.WithCancel(ctx)
 	defer cancelTimer()
 	timer := workflow.NewTimerWithOptions(timerCtx, jittered(d, b.key.Name(), b.turn), workflow.TimerOptions{Summary: why})
 	selector := workflow.NewSelector(ctx)
-	selector.AddFuture(timer, func(workflow.Future) {})
+	selector.AddFuture(timer, func(workflow.Future) { b.byTimer = true })
 	selector.AddReceive(b.hints, func(workflow.ReceiveChannel, bool) { b.drainHints() })
 	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
 	selector.Select(ctx)
@@ -154,7 +164,7 @@ func (b *batchJob) nextLook(ctx workflow.Context) (time.Duration, string) {
 	if b.absences > 0 {
 		state, looks = job.StateAbsent, b.absences-1
 	}
-	wait, why := backstop(state, looks), "look again (backstop)"
+	wait, why := backstop(state, looks, b.watched), "look again (backstop)"
 	if b.spec.RunLimit > 0 && !b.runningAt.IsZero() {
 		left := max(b.runningAt.Add(b.spec.RunLimit).Sub(workflow.Now(ctx)), 0)
 		if left < wait {
@@ -164,8 +174,14 @@ func (b *batchJob) nextLook(ctx workflow.Context) (time.Duration, string) {
 	return wait, why
 }
 
-// drainHints takes every hint that is there: they all say the same.
+// drainHints takes every hint that is there. They all say the same, but for
+// who gave them.
 func (b *batchJob) drainHints() {
-	for b.hints.ReceiveAsync(nil) {
+	var raw converter.RawValue
+	for b.hints.ReceiveAsync(&raw) {
+		var from string
+		if payload := raw.Payload(); payload != nil && json.Unmarshal(payload.GetData(), &from) == nil && from == HintFromWatch {
+			b.watched = true
+		}
 	}
 }

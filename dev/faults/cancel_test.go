@@ -103,3 +103,26 @@ func TestCancelQueued(t *testing.T) {
 	busy.ends(complete)
 	next.ends(complete)
 }
+
+// Another worker carries a cancel out wherever the first one was killed at it.
+func TestWorkerKilledWhileCancelling(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"kill:before", "kill:after", "report:before", "report:after", "clean:before", "clean:after"} {
+		t.Run(point, func(t *testing.T) {
+			if point != "kill:before" && point != "kill:after" {
+				long(t)
+			}
+			b := newBench(t)
+			first := b.holding(point)
+			b.starter()
+			j := b.create(waiting)
+			j.reaches("RUNNING")
+			require.NoError(t, b.client.SignalWorkflow(t.Context(), j.key.WorkflowID(), "", workflows.SignalCancel, nil))
+			b.held(point)
+			first.kill()
+			b.release()
+			b.worker()
+			j.ends(cancelled)
+		})
+	}
+}

@@ -30,6 +30,11 @@ type process struct {
 // start runs one of the binaries with its output in a log file.
 func (b *bench) start(name, bin string, env []string, args ...string) *process {
 	b.Helper()
+	return b.startProgram(name, binary(bin), env, args...)
+}
+
+func (b *bench) startProgram(name, program string, env []string, args ...string) *process {
+	b.Helper()
 	b.started++
 	p := &process{
 		b: b, name: fmt.Sprintf("%s-%d", name, b.started), ended: make(chan struct{}),
@@ -37,8 +42,8 @@ func (b *bench) start(name, bin string, env []string, args ...string) *process {
 	p.log = filepath.Join(b.dir, "logs", p.name+".log")
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(b, err)
-	defer func() { _ = log.Close() }()         // the process has its own
-	p.cmd = exec.Command(binary(bin), args...) //nolint:gosec,noctx // a binary under test, ended by the bench
+	defer func() { _ = log.Close() }()     // the process has its own
+	p.cmd = exec.Command(program, args...) //nolint:gosec,noctx // a binary under test, ended by the bench
 	p.cmd.Dir = b.dir
 	p.cmd.Env = append(b.environment(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log

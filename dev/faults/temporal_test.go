@@ -126,9 +126,8 @@ func TestResetAfterEnd(t *testing.T) {
 	first := j.run()
 	for _, activity := range []string{"Load", "Reserve", "Stage", "Submit", "Observe", "Collect", "ReportEnd", "Clean"} {
 		j.resetBefore(first, activity)
-		closed := j.closed()
+		require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, j.closed(), "reset to before %s", activity)
 		j.checkEnd(complete)
-		t.Log("reset to before ", activity, ": ", closed)
 	}
 	require.Len(t, j.attemptDirs(), 1)
 }

@@ -67,7 +67,7 @@ func (p procfs) lives(dir jobDir, application string) bool {
 	if c, err := readJSON[child](dir.path(fileChild)); err == nil && c != nil && p.alive(c.process) {
 		return true
 	}
-	return len(p.members(application, 0)) > 0
+	return len(p.members(dir.kin(application))) > 0
 }
 
 // live counts the live applications of a cluster and removes the index entries
@@ -203,10 +203,13 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 				continue
 			}
 			e := readEntry(event.Name)
+			if e == nil || e.Event != "started" && e.Event != "ended" {
+				continue // of a launch, Submit's answer tells
+			}
 			if !send(e) {
 				return ctx.Err()
 			}
-			if e == nil || e.Event != "ended" {
+			if e.Event != "ended" {
 				continue
 			}
 			for _, w := range m.waiting() {

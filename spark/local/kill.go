@@ -151,12 +151,15 @@ func (k *killing) settle(v view) (bool, error) {
 // processes lists the application's live processes without the supervisor that
 // holds the claim.
 func (k *killing) processes(v view) []process {
-	session := 0
+	of := k.dir.kin(v.claim.Application)
 	if v.child != nil && k.m.proc.alive(v.child.process) {
-		session = v.child.PID
+		of.session = v.child.PID
+	}
+	if k.m.proc.alive(v.claim.Supervisor) {
+		of.supervisor = v.claim.Supervisor.PID
 	}
 	found := map[process]bool{}
-	for _, p := range k.m.proc.members(v.claim.Application, session) {
+	for _, p := range k.m.proc.members(of) {
 		if p.process == v.claim.Supervisor {
 			continue
 		}

@@ -84,7 +84,7 @@ func (m *Manager) observeUnclaimed(dir jobDir, v view) job.Observation {
 // whether user code began.
 func (m *Manager) facts(dir jobDir, v view) job.Observation {
 	report, start, end := readStatus(dir, v.claim.Application)
-	o := job.Observation{Driver: report}
+	o := job.Observation{Driver: report, Released: v.released}
 	if v.claim.PythonDriver {
 		o.StartedAt = firstTime(v.started, start)
 		o.Began = job.BeganNo
@@ -205,8 +205,8 @@ func endWords(e exitRecord) string {
 // observeOrphan: a claim, no supervisor, no exit record, and no process that
 // was recorded lives.
 func (m *Manager) observeOrphan(dir jobDir, v view, o job.Observation) (job.Observation, error) {
-	members := m.proc.members(v.claim.Application, 0)
-	if len(members) > 0 {
+	members := m.proc.members(dir.kin(v.claim.Application))
+	if len(members) > 0 && !leftovers(v, o.Driver) {
 		return m.observeMarked(dir, v, o, members)
 	}
 	if v.childLives {
@@ -234,6 +234,12 @@ func (m *Manager) observeOrphan(dir jobDir, v view, o job.Observation) (job.Obse
 		o.State, o.Raw = job.StateAbsent, fmt.Sprintf("spark-submit (pid %d) is gone and its supervisor died before, so nobody saw how it ended", v.child.PID)
 	}
 	return o, nil
+}
+
+// leftovers reports whether processes that carry the application's mark are only
+// what it left running: spark-submit is gone and the driver wrote down its end.
+func leftovers(v view, report *job.DriverReport) bool {
+	return v.child != nil && !v.childLives && (report.Returned() || report.Raised())
 }
 
 // observeMarked: the processes found by their mark are the application's.

@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/stoker-spark/stoker/spark"
 )
 
 const (
@@ -138,9 +141,27 @@ func (p procfs) alive(who process) bool {
 	return err == nil && s.startTime == who.StartTime && !s.dead()
 }
 
+// kin says which processes belong to an application.
+type kin struct {
+	application string
+	// temp is the application's own directory for temporary files: user code is
+	// not shown STOKER_APPLICATION and so cannot hand it on, but hands on this.
+	temp string
+	// session, if not 0, must be one whose leader is known to be the
+	// application's own (alive, or dead and not yet reaped).
+	session int
+	// supervisor, if not 0, is the live process to which all that the
+	// application makes and abandons falls; see adoptOrphans.
+	supervisor int
+}
+
+func (d jobDir) kin(application string) kin {
+	return kin{application: application, temp: d.path(spark.DirTemp)}
+}
+
 // mark reports whether a process carries an application's mark, and whether as
 // a supervisor. Processes whose environment cannot be read do not.
-func (p procfs) mark(pid int, application string) (marked, supervisor bool) {
+func (p procfs) mark(pid int, k kin) (marked, supervisor bool) {
 	f, err := os.Open(p.path(strconv.Itoa(pid), "environ"))
 	if err != nil {
 		return false, false
@@ -152,7 +173,7 @@ func (p procfs) mark(pid int, application string) (marked, supervisor bool) {
 	}
 	for entry := range bytes.SplitSeq(env, []byte{0}) {
 		switch string(entry) {
-		case envApplication + "=" + application:
+		case envApplication + "=" + k.application, "TMPDIR=" + k.temp:
 			marked = true
 		case envSupervisor + "=1":
 			supervisor = true
@@ -161,28 +182,32 @@ func (p procfs) mark(pid int, application string) (marked, supervisor bool) {
 	return marked, supervisor
 }
 
-// members lists the live processes that carry the application's mark and, if
-// session is not 0, those of that session. Only give a session whose leader is
-// known to be the application's own (alive, or dead and not yet reaped).
-func (p procfs) members(application string, session int) []member {
+// members lists the live processes of an application: those that carry its
+// mark, are of its session or descend from its supervisor.
+func (p procfs) members(k kin) []member {
 	entries, err := os.ReadDir(string(p))
 	if err != nil {
 		return nil
 	}
 	boot := p.bootID()
-	var found []member
+	stats := map[int]procStat{}
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
-		if err != nil || pid == os.Getpid() {
+		if err != nil {
 			continue
 		}
-		before, err := p.stat(pid)
-		if err != nil || before.dead() {
+		if s, err := p.stat(pid); err == nil {
+			stats[pid] = s
+		}
+	}
+	var found []member
+	for pid, before := range stats {
+		if pid == os.Getpid() || before.dead() {
 			continue
 		}
-		marked, supervisor := p.mark(pid, application)
-		inSession := session != 0 && before.session == session
-		if !marked && !inSession {
+		marked, supervisor := p.mark(pid, k)
+		inSession := k.session != 0 && before.session == k.session
+		if !marked && !inSession && !descends(stats, pid, k.supervisor) {
 			continue
 		}
 		after, err := p.stat(pid)
@@ -193,6 +218,47 @@ func (p procfs) members(application string, session int) []member {
 			process: process{PID: pid, StartTime: after.startTime, BootID: boot},
 			session: after.session, supervisor: marked && supervisor,
 		})
+	}
+	slices.SortFunc(found, func(a, b member) int { return a.PID - b.PID })
+	return found
+}
+
+// descends reports whether a process is a child of another, or a child's child.
+func descends(stats map[int]procStat, pid, ancestor int) bool {
+	if ancestor == 0 {
+		return false
+	}
+	for range len(stats) { // a chain put together at different times may have a ring
+		s, ok := stats[pid]
+		if !ok || s.parent == 0 {
+			return false
+		}
+		if s.parent == ancestor {
+			return true
+		}
+		pid = s.parent
+	}
+	return false
+}
+
+// children lists the child processes of a process, ended ones not yet reaped
+// included; nothing where the kernel doesn't tell.
+func (p procfs) children(pid int) []int {
+	lists, err := filepath.Glob(p.path(strconv.Itoa(pid), "task", "*", "children"))
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, list := range lists {
+		data, err := os.ReadFile(list)
+		if err != nil {
+			continue // that thread has ended
+		}
+		for _, word := range strings.Fields(string(data)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				found = append(found, child)
+			}
+		}
 	}
 	return found
 }

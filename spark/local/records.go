@@ -116,6 +116,8 @@ type view struct {
 	// can, because the marker is Stoker's own.
 	started time.Time
 	fenced  bool
+	// released: the job directory was cleaned.
+	released bool
 }
 
 // look reads the records in an order that makes the answer safe: the claim
@@ -132,6 +134,7 @@ func (d jobDir) look(p procfs) (view, error) {
 	v.exit, errs[3] = readJSON[exitRecord](d.path(fileExit))
 	v.revoked, errs[4] = readRevoked(d)
 	v.started, v.fenced = readStarted(d)
+	v.released = exists(d.path(spark.FileReleased))
 	if err := errors.Join(errs[:]...); err != nil {
 		return view{}, job.Errorf(job.CodeInternal, "cannot read the records in %s: %w", d, err)
 	}

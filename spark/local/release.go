@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 )
 
 // Release implements spark.Manager. An attempt that was never launched is
@@ -26,8 +29,20 @@ func (m *Manager) Release(ctx context.Context, attempt job.Attempt) error {
 			return err
 		}
 	}
+	if v.claim != nil && !v.supervised {
+		report, _, _ := readStatus(dir, v.claim.Application)
+		if leftovers(v, report) {
+			m.endLeftovers(ctx, dir.kin(v.claim.Application))
+		}
+	}
 	if exists(dir.path(fileClaim)) && m.proc.lives(dir, m.application(attempt)) {
 		return job.Errorf(job.CodeConflict, "%s has not ended: kill it before its directory is released", attempt)
+	}
+	if v.claim != nil {
+		err := createJSON(dir.path(spark.FileReleased), note{Application: m.application(attempt), At: time.Now().UTC()})
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return m.unavailable("release "+attempt.String(), err)
+		}
 	}
 	for _, index := range []string{dirLive, dirEvents, dirWaiting} {
 		_ = os.Remove(filepath.Join(m.opts.Root, index, m.application(attempt))) // a hint that nobody needs any more
@@ -54,6 +69,23 @@ func (m *Manager) Release(ctx context.Context, attempt job.Attempt) error {
 		_ = os.Remove(filepath.Dir(string(dir))) // only if no other attempt is there
 	}
 	return nil
+}
+
+// endLeftovers ends what an application left running whose supervisor died
+// before it could; what does not die keeps Release from going on.
+func (m *Manager) endLeftovers(ctx context.Context, k kin) {
+	for range 100 {
+		rest := m.proc.members(k)
+		if len(rest) == 0 {
+			return
+		}
+		for _, p := range rest {
+			m.proc.signal(p.process, syscall.SIGKILL)
+		}
+		if pause(ctx, 10*time.Millisecond) != nil {
+			return
+		}
+	}
 }
 
 // removeAll removes a tree in which user code may have taken its own rights

@@ -99,6 +99,7 @@ func (s *supervisor) run() int {
 		s.reply(answerRevoked, "")
 		return 0
 	}
+	s.adoptOrphans()
 	cmd, err := s.launch()
 	if err != nil {
 		s.log.Error("cannot launch", "err", err)
@@ -202,6 +203,24 @@ func (s *supervisor) event(name string) {
 	}
 }
 
+// adoptOrphans makes this process the parent of everything that the application
+// makes and abandons, so that none of it can hide in a session of its own.
+func (s *supervisor) adoptOrphans() {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		s.log.Warn("cannot adopt what the application abandons; marked processes are found all the same", "err", err)
+	}
+}
+
+// reapOrphans takes note of the end of adopted processes, but for spark-submit,
+// which another waits for.
+func (s *supervisor) reapOrphans(leader int) {
+	for _, pid := range s.proc.children(os.Getpid()) {
+		if pid != leader {
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // how it ended says nothing
+		}
+	}
+}
+
 // launch forks spark-submit in a session of its own.
 func (s *supervisor) launch() (*exec.Cmd, error) {
 	for _, name := range []string{spark.DirWork, spark.DirLogs, spark.DirTemp} {
@@ -281,9 +300,12 @@ func (s *supervisor) follow(cmd *exec.Cmd, who process) {
 	}()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for started := false; ; {
+	for started, ticks := false, 0; ; ticks++ {
 		select {
 		case <-tick.C:
+			if ticks%10 == 0 {
+				s.reapOrphans(cmd.Process.Pid)
+			}
 			if !started && exists(s.dir.path(spark.FileStarted)) {
 				started = true
 				s.removeProperties() // Spark has read it
@@ -339,6 +361,7 @@ func (s *supervisor) endRest(leader process) {
 		if len(rest) == 0 {
 			return
 		}
+		s.reapOrphans(leader.PID)
 		waited := time.Since(begun)
 		if waited > restLimit {
 			s.log.Error("processes of the application do not end", "count", len(rest))
@@ -359,7 +382,9 @@ func (s *supervisor) endRest(leader process) {
 
 func (s *supervisor) rest(leader process) []member {
 	var rest []member
-	for _, p := range s.proc.members(s.application(), leader.PID) {
+	of := s.dir.kin(s.application())
+	of.session, of.supervisor = leader.PID, os.Getpid()
+	for _, p := range s.proc.members(of) {
 		if !p.supervisor && p.PID != leader.PID {
 			rest = append(rest, p)
 		}

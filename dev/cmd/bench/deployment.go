@@ -76,11 +76,14 @@ func (b *bench) deploy(ctx context.Context, configure func(*config.Config)) (_ *
 	if d.starter, err = d.spawn("stoker starter", filepath.Join(b.bin, "stoker"), "starter", "--config", file); err != nil {
 		return nil, err
 	}
-	return d, nil
+	return d, d.until(ctx, d.starter, func() bool {
+		log, err := os.ReadFile(d.log(d.starter.name))
+		return err == nil && bytes.Contains(log, []byte("starter started"))
+	})
 }
 
 func (d *deployment) spawn(name, program string, args ...string) (*process, error) {
-	log, err := os.Create(filepath.Join(d.state, strings.ReplaceAll(name, " ", "-")+".log"))
+	log, err := os.Create(d.log(name))
 	if err != nil {
 		return nil, err
 	}
@@ -94,17 +97,29 @@ func (d *deployment) spawn(name, program string, args ...string) (*process, erro
 	return &process{name: name, cmd: cmd}, nil
 }
 
+func (d *deployment) log(name string) string {
+	return filepath.Join(d.state, strings.ReplaceAll(name, " ", "-")+".log")
+}
+
 // await waits until a URL answers 200.
 func (d *deployment) await(ctx context.Context, p *process, url string) error {
+	return d.until(ctx, p, func() bool {
+		reply, err := http.Get(url) // bounded by the loop
+		if err != nil {
+			return false
+		}
+		_ = reply.Body.Close() // only the status matters
+		return reply.StatusCode == http.StatusOK
+	})
+}
+
+// until waits for a sign that a process is ready, and notes how long it took.
+func (d *deployment) until(ctx context.Context, p *process, ready func() bool) error {
 	start := time.Now()
 	for time.Since(start) < time.Minute && ctx.Err() == nil {
-		reply, err := http.Get(url) // bounded by the loop
-		if err == nil {
-			_ = reply.Body.Close() // only the status matters
-			if reply.StatusCode == http.StatusOK {
-				p.ready = time.Since(start)
-				return nil
-			}
+		if ready() {
+			p.ready = time.Since(start)
+			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -165,9 +180,11 @@ func (d *deployment) revisions(id string) ([]revision, error) {
 	return list, json.Unmarshal(data, &list)
 }
 
-// rss in MB.
-func (p *process) rss() (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+func (p *process) rss() (float64, error) { return rssOf(p.cmd.Process.Pid) }
+
+// rssOf is a process's resident memory in MB.
+func rssOf(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -177,7 +194,48 @@ func (p *process) rss() (float64, error) {
 			return kb / 1000, err
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS of %s", p.name)
+	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+}
+
+// privateOf is the memory in MB that a process shares with no other.
+func privateOf(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if fields := strings.Fields(line); len(fields) >= 2 && strings.HasPrefix(fields[0], "Private_") && fields[0] != "Private_Hugetlb:" {
+			kb, err := strconv.ParseFloat(fields[1], 64)
+			if err != nil {
+				return 0, err
+			}
+			sum += kb / 1000
+		}
+	}
+	return sum, nil
+}
+
+// supervisors lists the processes that follow this deployment's applications.
+func (d *deployment) supervisors() ([]int, error) {
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil, err
+	}
+	var found []int
+	for _, line := range lines {
+		data, err := os.ReadFile(line)
+		words := strings.Split(string(data), "\x00")
+		if err != nil || len(words) < 3 || words[1] != "supervise" || !strings.Contains(string(data), d.state) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(line)))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, pid)
+	}
+	return found, nil
 }
 
 // cpu is the processor time used so far, in seconds.

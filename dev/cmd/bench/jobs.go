@@ -56,7 +56,7 @@ func (b *bench) overhead(ctx context.Context) error {
 		samples["total"] = append(samples["total"], t["total"])
 		samples["added"] = append(samples["added"], t["total"]-bare)
 		samples["ratio"] = append(samples["ratio"], t["total"]/bare)
-		for _, phase := range phases {
+		for _, phase := range append(phases, hinted) {
 			samples[phase] = append(samples[phase], t[phase])
 		}
 		fmt.Printf("  pair %d: bare %.2f s, Stoker %.2f s\n", i+1, bare, t["total"])
@@ -76,6 +76,7 @@ func (b *bench) overhead(ctx context.Context) error {
 	for _, phase := range phases {
 		b.spread("part: "+phase, "s", samples[phase])
 	}
+	b.spread("hint received after the application's end", "s", samples[hinted])
 	b.add("worker CPU per job", (after-before)/float64(b.runs), "CPU-s", b.runs)
 	b.add("worker memory (RSS) after the jobs", rss, "MB", b.runs)
 	return nil
@@ -97,6 +98,9 @@ func (b *bench) bare(ctx context.Context, path, output string) error {
 var phases = []string{
 	"found by the starter", "load, reserve, stage", "submit", "application", "end seen", "collect and report",
 }
+
+// hinted is the time from an application's end to the hint of it.
+const hinted = "hinted"
 
 // timed runs a job through Stoker and splits its wall time.
 func (d *deployment) timed(ctx context.Context, id, source string) (map[string]float64, error) {
@@ -129,6 +133,11 @@ func (d *deployment) timed(ctx context.Context, id, source string) (map[string]f
 	t := map[string]float64{"total": ended.Sub(created).Seconds()}
 	for i, phase := range phases {
 		t[phase] = marks[i+1].Sub(marks[i]).Seconds()
+	}
+	for _, e := range events {
+		if e.GetWorkflowExecutionSignaledEventAttributes().GetSignalName() == workflows.SignalHint {
+			t[hinted] = e.GetEventTime().AsTime().Sub(result.EndedAt).Seconds() // the last one stands
+		}
 	}
 	return t, nil
 }
@@ -204,6 +213,10 @@ func (b *bench) minute(ctx context.Context) error {
 		}
 		key := job.Key{Source: job.SourceModelManage, ID: "minute"}
 		if err = d.create(document("minute", minute)); err == nil {
+			if err = b.supervised(ctx, d, hints); err != nil {
+				d.stop()
+				return err
+			}
 			var events []*history.HistoryEvent
 			if _, events, err = d.finished(ctx, key); err == nil {
 				name := "Temporal events of a one-minute job, with hints"
@@ -218,6 +231,41 @@ func (b *bench) minute(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// supervised measures what one running application costs besides Spark itself.
+func (b *bench) supervised(ctx context.Context, d *deployment, hints bool) error {
+	if !hints {
+		return nil // the same
+	}
+	select {
+	case <-time.After(30 * time.Second): // half-way through the minute
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	pids, err := d.supervisors()
+	if err != nil {
+		return err
+	}
+	if len(pids) != 1 {
+		return fmt.Errorf("%d supervisors run instead of one", len(pids))
+	}
+	rss, err := rssOf(pids[0])
+	if err != nil {
+		return err
+	}
+	b.add("supervisor memory (RSS) per running application", rss, "MB", 1)
+	private, err := privateOf(pids[0])
+	if err != nil {
+		return err
+	}
+	b.add("of that, shared with no other process", private, "MB", 1)
+	rss, err = d.worker.rss()
+	if err != nil {
+		return err
+	}
+	b.add("worker memory (RSS) while one job runs", rss, "MB", 1)
 	return nil
 }
 

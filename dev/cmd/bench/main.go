@@ -35,6 +35,7 @@ type bench struct {
 	bin   string
 	venv  string
 	runs  int
+	only  string
 	spark stack.Spark
 	rows  []row
 }
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&b.bin, "bin", "bin", "directory of stoker and stoker-dev")
 	flag.StringVar(&b.venv, "venv", ".tools/venv", "virtual environment with PySpark")
 	flag.IntVar(&b.runs, "runs", 10, "pairs of runs")
+	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead or minute; writes no file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -65,10 +67,19 @@ func (b *bench) run(ctx context.Context, out string) error {
 	if b.spark, err = stack.FindSpark(b.venv); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context) error{b.sizes, b.idle, b.overhead, b.minute} {
-		if err := measure(ctx); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"sizes", b.sizes}, {"idle", b.idle}, {"overhead", b.overhead}, {"minute", b.minute}} {
+		if b.only != "" && b.only != part.name {
+			continue
+		}
+		if err := part.measure(ctx); err != nil {
 			return err
 		}
+	}
+	if b.only != "" {
+		return nil // the file holds all figures of one run
 	}
 	data, err := json.MarshalIndent(b.rows, "", "  ")
 	if err != nil {
@@ -137,6 +148,7 @@ func (b *bench) idle(ctx context.Context) error {
 	defer d.stop()
 	b.add("start-up of Temporal and simulator (stoker-dev, two parts)", d.core.ready.Seconds(), "s", 1)
 	b.add("start-up of the worker until /readyz is 200", d.worker.ready.Seconds(), "s", 1)
+	b.add("start-up of the starter until its first poll", d.starter.ready.Seconds(), "s", 1)
 	select {
 	case <-time.After(15 * time.Second): // until start-up garbage is collected
 	case <-ctx.Done():

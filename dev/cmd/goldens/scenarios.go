@@ -99,7 +99,7 @@ func scenarios() []scenario {
 			return returned, nil
 		}, during: func(ctx context.Context, c client.Client, key job.Key) error {
 			for range 25 {
-				if err := c.SignalWorkflow(ctx, key.WorkflowID(), "", workflows.SignalHint, nil); err != nil {
+				if err := c.SignalWorkflow(ctx, key.WorkflowID(), "", workflows.SignalHint, workflows.HintFromWatch); err != nil {
 					return nil // it has ended: enough hints
 				}
 				time.Sleep(200 * time.Millisecond)
