@@ -8,6 +8,7 @@ PYSPARK_VERSION := 3.5.9
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 STATE := $(CURDIR)/.state
+GO_NEEDED := $(shell sed -n 's/^go //p' dev/go.mod)
 LINTERS := $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/bin/workflowcheck
 SOURCES := $(shell find . -name '*.go' -o -name '*.py' -path './driver/*' -o -name '*.py' -path './dev/*' | grep -v '^./\.tools')
 
@@ -39,7 +40,9 @@ $(VENV)/.pyspark-$(PYSPARK_VERSION): | check-python check-java
 
 .PHONY: check-go check-python check-java
 check-go:
-	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl)"; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go $(GO_NEEDED) or newer (https://go.dev/dl)"; exit 1; }
+	@have=$$($(GO) env GOVERSION); [ "$$(printf '%s\n' go$(GO_NEEDED) $$have | sort -V | head -1)" = go$(GO_NEEDED) ] \
+		|| { echo "Go is too old: $$have; install Go $(GO_NEEDED) or newer (https://go.dev/dl)"; exit 1; }
 check-python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.8 or newer with venv (Debian: apt-get install python3 python3-venv)"; exit 1; }
 check-java:
@@ -68,6 +71,16 @@ test-full: build ## run everything, with the race detector and the long fault te
 bench: build ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
 	$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
 	$(TOOLS)/bin/bench --out docs/benchmarks.json
+
+.PHONY: hadoop-up
+hadoop-up: | check-go check-java ## start a real one-machine Hadoop cluster, or find it, and print where it is as JSON
+	@$(GO) -C dev build -o $(TOOLS)/bin/hadoop ./cmd/hadoop
+	@$(TOOLS)/bin/hadoop up --state $(STATE)/hadoop --tools $(TOOLS)/hadoop $(ARGS)
+
+.PHONY: hadoop-down
+hadoop-down: | check-go ## stop it with all its containers; its data stays
+	@$(GO) -C dev build -o $(TOOLS)/bin/hadoop ./cmd/hadoop
+	@$(TOOLS)/bin/hadoop down --state $(STATE)/hadoop $(ARGS)
 
 .PHONY: goldens
 goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)

@@ -223,9 +223,12 @@ func (b *bundle) do(name string, in any) error {
 	return err
 }
 
-func (b *bundle) stage() (StageResult, error) {
+func (b *bundle) stage() (StageResult, error) { return b.stageAs("d1") }
+
+// stageAs stages a job that was loaded with a digest.
+func (b *bundle) stageAs(digest string) (StageResult, error) {
 	return call[StageResult](b, "Stage", StageInput{
-		Key: b.key, Cluster: "local", Attempt: b.attempt, Application: "local-7-1", Digest: "d1",
+		Key: b.key, Cluster: "local", Attempt: b.attempt, Application: "local-7-1", Digest: digest,
 	})
 }
 

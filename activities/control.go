@@ -86,8 +86,6 @@ type SubmitInput struct {
 	Key     job.Key     `json:"key"`
 	Cluster string      `json:"cluster"`
 	Attempt job.Attempt `json:"attempt"`
-	// Digest of the job as it was staged.
-	Digest string `json:"digest"`
 }
 
 // SubmitResult says whether the application was launched: it was, unless one

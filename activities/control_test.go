@@ -161,7 +161,7 @@ func TestSubmit(t *testing.T) {
 				sent++
 				return row.err
 			}
-			got, err := call[SubmitResult](b, "Submit", SubmitInput{Key: b.key, Cluster: "local", Attempt: b.attempt, Digest: "d1"})
+			got, err := call[SubmitResult](b, "Submit", SubmitInput{Key: b.key, Cluster: "local", Attempt: b.attempt})
 			require.Equal(t, row.sent, sent)
 			if row.code != "" {
 				requireFailure(t, err, row.code, row.final)

@@ -65,6 +65,12 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 	if err != nil {
 		return StageResult{}, classify(err)
 	}
+	// What an application may be reading stays as it is, whatever became of the
+	// job since: a run that was reset follows the application that there is.
+	launched, err := s.launched(ctx)
+	if err != nil {
+		return StageResult{}, classify(err)
+	}
 	manifest, loaded, err := source.Manifest(ctx, in.Key.ID)
 	if err != nil {
 		return StageResult{}, classifySource(err)
@@ -73,7 +79,7 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 	switch {
 	case loaded.Standing.State != job.StandingOpen:
 		return result, nil
-	case before != nil && before.Digest == in.Digest:
+	case before != nil && (before.Digest == in.Digest || launched):
 		result.Bytes = before.Bytes
 		return result, nil
 	case loaded.Digest != in.Digest:
@@ -137,11 +143,23 @@ type staging struct {
 	record   staged
 }
 
+// launched reports whether the application was sent, or may have been.
+func (s *staging) launched(ctx context.Context) (bool, error) {
+	_, err := s.store.Stat(ctx, path.Join(s.dir, spark.FileIntent))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, storeError("look for an earlier launch", err)
+}
+
 func (s *staging) checkInputs(ctx context.Context, m job.Manifest) ([]string, error) {
 	var urls []store.NamedURL
 	for i, input := range m.Inputs {
 		if !input.Embedded {
-			urls = append(urls, store.NamedURL{Name: fmt.Sprintf("input %d (%s)", i+1, input.FileName), URL: input.URL})
+			urls = append(urls, store.NamedURL{Name: fmt.Sprintf("input %d", i+1), URL: input.URL})
 		}
 	}
 	return store.CheckInputs(ctx, s.cluster.Stores, urls, s.cluster.UnverifiableInputs)

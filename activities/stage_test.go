@@ -176,6 +176,23 @@ func TestStageAgainLeavesWhatIsStaged(t *testing.T) {
 	require.Len(t, b.source.reports, 1)
 }
 
+// What an application was launched with stays, even if its job was changed
+// since: it may be reading it.
+func TestStageLeavesWhatWasLaunched(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.whole()
+	first, err := b.stage()
+	require.NoError(t, err)
+	b.put("intent.json", "{}")
+	before := b.tree()
+	b.intake.Digest = "d2"
+	second, err := b.stageAs("d2")
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.Equal(t, before, b.tree())
+}
+
 func TestStageWritesAgainWhatWasStagedHalf(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -241,7 +258,7 @@ func TestStageRefuses(t *testing.T) {
 		},
 		"a missing input": {
 			func(b *bundle) { b.job.Inputs = append(b.job.Inputs, job.Asset{FileName: "gone.csv", URL: gone}) },
-			`input "input 4 (gone.csv)" ("` + gone + `"): is missing; put it there or correct the URL`, job.StandingOpen,
+			`input 4 ("` + gone + `"): is missing; put it there or correct the URL`, job.StandingOpen,
 		},
 		"an input nobody can check": {
 			func(b *bundle) { b.job.Inputs = []job.Asset{{FileName: "x", URL: "s3a://bucket/x"}} }, "can't be verified", job.StandingOpen,

@@ -33,29 +33,12 @@ func TestStatusOf(t *testing.T) {
 	}
 }
 
-func TestStatusOfProgress(t *testing.T) {
+func TestStatusOfMilestone(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		phase job.Phase
-		state job.State
-		want  Status
-	}{
-		{job.PhaseLoading, "", StatusCreated},
-		{job.PhaseReserving, "", StatusCreated},
-		{job.PhaseStaging, "", StatusCreated},
-		{job.PhaseSubmitting, "", StatusCreated},
-		{job.PhaseWaiting, job.StatePending, StatusWaiting},
-		{job.PhaseWaiting, job.StateAbsent, StatusWaiting},
-		{job.PhaseWaiting, job.StateRunning, StatusRunning},
-		{job.PhaseWaiting, job.StateSucceeded, StatusRunning},
-		{job.PhaseRunning, job.StateRunning, StatusRunning},
-		{job.PhaseRunning, job.StatePending, StatusRunning},
-		{job.PhaseCollecting, job.StateSucceeded, StatusRunning},
-		{job.PhaseReporting, job.StateFailed, StatusRunning},
-		{job.PhaseCleaning, "", ""},
-		{job.PhaseDone, "", ""},
+	for milestone, want := range map[job.Milestone]Status{
+		job.MilestoneStaged: "", job.MilestoneWaiting: StatusWaiting, job.MilestoneRunning: StatusRunning, job.MilestoneEnded: "",
 	} {
-		require.Equal(t, tt.want, StatusOfProgress(tt.phase, tt.state), "%s %s", tt.phase, tt.state)
+		require.Equal(t, want, StatusOfMilestone(milestone), milestone)
 	}
 }
 

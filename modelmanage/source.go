@@ -71,6 +71,7 @@ func standingOf(status Status) job.Standing {
 // Report brings the job's document up to date and returns how it stood before.
 func (s *Source) Report(ctx context.Context, id string, report job.Report) (job.Standing, error) {
 	update := Update{
+		Status:      StatusOfMilestone(report.Milestone),
 		Application: report.Application,
 		WaitedAt:    report.WaitingAt, RanAt: report.RunningAt, EndedAt: report.EndedAt,
 	}
@@ -84,10 +85,7 @@ func (s *Source) Report(ctx context.Context, id string, report job.Report) (job.
 			return job.Standing{}, job.Errorf(job.CodeInternal, "job %s: write its temporary outputs: %w", id, err)
 		}
 		update.ExternalOutput = string(text)
-	case job.MilestoneWaiting:
-		update.Status = StatusWaiting
-	case job.MilestoneRunning:
-		update.Status = StatusRunning
+	case job.MilestoneWaiting, job.MilestoneRunning:
 	case job.MilestoneEnded:
 		update.Status, _ = StatusOf(report.Outcome, s.config.KilledFromOutside)
 		update.Messages = Messages(report.Outcome,

@@ -65,21 +65,15 @@ func StatusOf(o job.Outcome, killed Status) (Status, string) {
 	return StatusError, ResultUnknown
 }
 
-// StatusOfProgress is the table from a job's phase, and what the cluster said
-// last, to jobStatus. It returns "" where progress alone says nothing: the
-// outcome decides then.
-func StatusOfProgress(phase job.Phase, state job.State) Status {
-	switch phase {
-	case job.PhaseLoading, job.PhaseReserving, job.PhaseStaging, job.PhaseSubmitting:
-		return StatusCreated
-	case job.PhaseWaiting:
-		if state.Rank() >= job.StateRunning.Rank() {
-			return StatusRunning
-		}
+// StatusOfMilestone is the table from what a report tells of to jobStatus, ""
+// where that does not change; MilestoneEnded is for StatusOf.
+func StatusOfMilestone(m job.Milestone) Status {
+	switch m {
+	case job.MilestoneWaiting:
 		return StatusWaiting
-	case job.PhaseRunning, job.PhaseCollecting, job.PhaseReporting:
+	case job.MilestoneRunning:
 		return StatusRunning
-	case job.PhaseCleaning, job.PhaseDone:
+	case job.MilestoneStaged, job.MilestoneEnded:
 	}
 	return ""
 }

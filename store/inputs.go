@@ -81,7 +81,7 @@ func CheckInputs(ctx context.Context, set Set, urls []NamedURL, unverifiable Pol
 
 	var unasked []error
 	for i, a := range all {
-		who := fmt.Sprintf("input %s (%s)", quote(urls[i].Name), quote(urls[i].URL))
+		who := fmt.Sprintf("%s (%s)", urls[i].Name, quote(urls[i].URL))
 		switch {
 		case errors.Is(a.err, errNoAnswer):
 			unasked = append(unasked, fmt.Errorf("%s: no answer from the store: %w", who, ctx.Err()))

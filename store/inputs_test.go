@@ -57,7 +57,7 @@ func TestCheckInputsOnFiles(t *testing.T) {
 			}
 			require.Len(t, problems, 1)
 			require.Contains(t, problems[0], c.problem)
-			require.Contains(t, problems[0], `"the input"`)
+			require.Contains(t, problems[0], "the input (")
 			require.Contains(t, problems[0], fmt.Sprintf("%q", c.url))
 		})
 	}

@@ -12,6 +12,8 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
+
+	"github.com/stoker-spark/stoker/spark/local"
 )
 
 // Hold is a point at which a worker blocks, so that fault tests can strike
@@ -47,7 +49,7 @@ func ParseHold(point, file string) (Hold, error) {
 		when = "before"
 	}
 	named := step + ":" + when
-	known := slices.Contains(holdInside, named) || step == holdSupervisor && given
+	known := slices.Contains(holdInside, named) || step == holdSupervisor && slices.Contains(local.HoldPoints(), when)
 	for _, s := range holdSteps {
 		known = known || (s == step && (when == "before" || when == "after"))
 	}

@@ -371,7 +371,7 @@ func TestHinter(t *testing.T) {
 	var signals []string
 	var answer error
 	b.temporal.signal = func(id, run, name string, payload any) error {
-		require.Nil(t, payload)
+		require.Equal(t, workflows.HintFromWatch, payload)
 		require.Empty(t, run)
 		signals = append(signals, name+" "+id)
 		return answer

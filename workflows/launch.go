@@ -126,7 +126,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 		err := b.throughOutages(ctx, func(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(
 				controlOptions(ctx, b.spec.Cluster, "launch the application", time.Minute), control.Submit,
-				activities.SubmitInput{Key: b.key, Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Digest: b.digest},
+				activities.SubmitInput{Key: b.key, Cluster: b.spec.Cluster, Attempt: b.jobAttempt()},
 			).Get(ctx, &result)
 		})
 		if err != nil {

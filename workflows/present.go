@@ -49,9 +49,9 @@ func (b *batchJob) publishAttributes(ctx workflow.Context) error {
 		b.attrs.Phase = phase
 		updates = append(updates, AttributePhase.ValueSet(phase))
 	}
-	if b.application != "" && b.attrs.App != b.application {
-		b.attrs.App = b.application
-		updates = append(updates, AttributeApp.ValueSet(job.Head(b.application, maxAttribute)))
+	if b.launched() != "" && b.attrs.App != b.launched() {
+		b.attrs.App = b.launched()
+		updates = append(updates, AttributeApp.ValueSet(job.Head(b.launched(), maxAttribute)))
 	}
 	if b.loaded && !b.attrs.Spec {
 		b.attrs.Spec = true

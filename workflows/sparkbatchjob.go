@@ -251,7 +251,7 @@ func (b *batchJob) answerQueries(ctx workflow.Context) error {
 // close turns the outcome into the workflow's own end.
 func (b *batchJob) close() (Result, error) {
 	result := Result{
-		Outcome: *b.outcome, Cluster: b.spec.Cluster, Application: b.application, Attempts: b.attempt,
+		Outcome: *b.outcome, Cluster: b.spec.Cluster, Application: b.launched(), Attempts: b.attempt,
 		WaitingAt: b.waitingAt, RunningAt: b.runningAt, EndedAt: b.endedAt, CleanProblem: b.cleanProblem,
 	}
 	switch b.outcome.Result {

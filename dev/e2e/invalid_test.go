@@ -112,8 +112,8 @@ func TestInvalidDocuments(t *testing.T) {
 		{name: "missing inputs", staged: true, changes: []func(object){inputs(
 			byURL("gone.csv", "/no/such/gone.csv"), embedded("there.csv", "1"), byURL("pattern", "file:///no/such/*.csv"), byURL("hdfs.csv", "hdfs:///no/such.csv"),
 		)}, problems: []string{
-			`input "input 1 (gone.csv)" ("/no/such/gone.csv"): is missing`, `input "input 3 (pattern)" ("file:///no/such/*.csv"): nothing matches`,
-			`input "input 4 (hdfs.csv)" ("hdfs:///no/such.csv"): is missing`,
+			`input 1 ("/no/such/gone.csv"): is missing`, `input 3 ("file:///no/such/*.csv"): nothing matches`,
+			`input 4 ("hdfs:///no/such.csv"): is missing`,
 		}},
 		{name: "inputs without a store", staged: true, changes: []func(object){inputs(
 			byURL("s3.csv", "s3a://bucket/s3.csv"), byURL("nn.csv", "hdfs://other:8020/nn.csv"), byURL("up.csv", "/data/../up.csv"),

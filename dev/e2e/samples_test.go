@@ -90,7 +90,7 @@ func TestSamples(t *testing.T) {
 			more: func(e ended) { require.Equal(e, "ValueError", e.result.Outcome.ErrorType) },
 		},
 		"missing": {
-			story: [][]string{append([]string{"jobEndTime", "jobMessages", "jobParameters." + keyApplication}, over[2:]...)},
+			story: [][]string{append([]string{"jobEndTime", "jobMessages"}, over[2:]...)},
 			says:  [][]string{{"ERROR (invalid) in phase staging"}, {"Problem: ", "nowhere.csv", "is missing"}},
 		},
 		"long": {

@@ -81,6 +81,7 @@ type Stack struct {
 	Client      client.Client
 	ModelManage *simulator.Server
 
+	metrics *telemetry.Metrics
 	cancel  context.CancelFunc
 	ended   []chan error // each tells how a part in the background ended
 	closers []func() error
@@ -115,7 +116,10 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 			return nil, err
 		}
 	}
-	if s.Client, err = Dial(ctx, o.Ports, o.Logger); err != nil {
+	if s.metrics, err = telemetry.NewMetrics(); err != nil {
+		return nil, err
+	}
+	if s.Client, err = dial(ctx, o.Ports, o.Logger, s.metrics.Handler()); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, func() error { s.Client.Close(); return nil })
@@ -216,10 +220,15 @@ func (s *Stack) startModelManage() error {
 
 // Dial connects to the stack's Temporal and waits until it answers.
 func Dial(ctx context.Context, ports Ports, logger *slog.Logger) (client.Client, error) {
+	return dial(ctx, ports, logger, nil)
+}
+
+func dial(ctx context.Context, ports Ports, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		c, err := client.DialContext(ctx, client.Options{
 			HostPort: fmt.Sprintf("127.0.0.1:%d", ports.Temporal), Logger: sdklog.NewStructuredLogger(logger),
+			MetricsHandler: metrics,
 		})
 		if err == nil {
 			return c, nil
@@ -247,15 +256,12 @@ func awaitAttributes(ctx context.Context, c client.Client) error {
 }
 
 func (s *Stack) startWorker(ctx context.Context) error {
-	metrics, err := telemetry.NewMetrics()
-	if err != nil {
-		return err
-	}
 	options := worker.Options{
 		Config: s.Config, Client: s.Client, Namespace: client.DefaultNamespace,
-		Logger: s.Options.Logger.With("part", "worker"), Metrics: metrics,
+		Logger: s.Options.Logger.With("part", "worker"), Metrics: s.metrics,
 		Hold: s.Options.Hold,
 	}
+	var err error
 	if options.Sources, _, err = worker.OpenSources(s.Config); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,8 +57,9 @@ func (o Options) Address() string { return fmt.Sprintf("%s:%d", host, o.Port) }
 
 // Server is a running server.
 type Server struct {
-	server temporal.Server
-	ui     *uiserver.Server
+	server   temporal.Server
+	ui       *uiserver.Server
+	stopping *atomic.Bool
 }
 
 // Start starts a server; it answers when Start returns.
@@ -70,6 +72,8 @@ func Start(o Options) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = log.NewZapLogger(log.BuildZapLogger(log.Config{Level: "error"}))
 	}
+	stopping := &atomic.Bool{}
+	o.Logger = untilStopped{o.Logger, stopping}
 	conf, err := o.config()
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func Start(o Options) (*Server, error) {
 	if err := server.Start(); err != nil {
 		return nil, fmt.Errorf("start temporal: %w", err)
 	}
-	s := &Server{server: server}
+	s := &Server{server: server, stopping: stopping}
 	if o.UIPort != 0 {
 		s.startUI(o)
 	}
@@ -114,6 +118,7 @@ func (s *Server) startUI(o Options) {
 
 // Stop stops the server.
 func (s *Server) Stop() error {
+	s.stopping.Store(true)
 	if s.ui != nil {
 		s.ui.Stop()
 	}

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -290,37 +289,18 @@ func readStatus(dir jobDir, application string) (report *job.DriverReport, start
 }
 
 func parseStatus(data []byte, application string) (report *job.DriverReport, start, end time.Time) {
-	var fields map[string]any
-	if json.Unmarshal(data, &fields) != nil {
-		return nil, time.Time{}, time.Time{}
-	}
-	text := func(name string) string { s, _ := fields[name].(string); return s }
-	if owner := text("application"); owner != "" && owner != application {
-		return nil, time.Time{}, time.Time{} // another attempt's
-	}
-	switch driver.State(text("state")) {
-	case driver.StateRunning, driver.StateReturned, driver.StateRaised:
-	default:
-		return nil, time.Time{}, time.Time{}
-	}
-	at := func(name string) time.Time {
-		t, err := time.Parse(time.RFC3339Nano, text(name))
-		if err != nil {
-			return time.Time{}
-		}
-		return t.UTC()
+	status, err := driver.ParseStatus(data)
+	if err != nil || status.Application != "" && status.Application != application {
+		return nil, time.Time{}, time.Time{} // no status, or another attempt's
 	}
 	return &job.DriverReport{
-		State:     text("state"),
-		Stage:     job.Head(text("stage"), maxWord),
-		ErrorType: job.Head(text("errorType"), maxWord),
-		Message:   job.Head(text("message"), job.MaxMessage),
-		Traceback: job.Tail(text("traceback"), job.MaxTraceback),
-	}, at("start"), at("end")
+		State:     string(status.State),
+		Stage:     job.Head(status.Stage, job.MaxWord),
+		ErrorType: job.Head(status.ErrorType, job.MaxWord),
+		Message:   job.Head(status.Message, job.MaxMessage),
+		Traceback: job.Tail(status.Traceback, job.MaxTraceback),
+	}, status.Start, status.End
 }
-
-// maxWord bounds the short fields of a status file, in bytes.
-const maxWord = 200
 
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {

@@ -38,6 +38,11 @@ const (
 	holdEnded    = "ended"    // spark-submit ended, exit.json is not written
 )
 
+// HoldPoints lists the points at which a supervisor can be held.
+func HoldPoints() []string {
+	return []string{holdRead, holdLocked, holdClaimed, holdForked, holdRecorded, holdEnded}
+}
+
 // Supervise is the body of the hidden command "supervise [--hold POINT] DIR"
 // and returns its exit code. Submit starts it; it launches one application,
 // follows it to its end and records that, whatever becomes of the worker.

@@ -204,19 +204,19 @@ func FuzzParseStat(f *testing.F) {
 
 func TestParseStatus(t *testing.T) {
 	t.Parallel()
-	report, start, end := parseStatus([]byte(`{"application":"app","state":"raised","stage":"init","errorType":"E","message":"m",
-		"traceback":"t","start":"2026-01-02T03:04:05.678Z","end":7,"more":[]}`), "app")
+	report, start, end := parseStatus([]byte(`{"version":1,"application":"app","state":"raised","stage":"init","errorType":"E","message":"m",
+		"traceback":"t","start":"2026-01-02T03:04:05.678Z","end":"7","more":[]}`), "app")
 	require.Equal(t, &job.DriverReport{State: "raised", Stage: "init", ErrorType: "E", Message: "m", Traceback: "t"}, report)
 	require.Equal(t, time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), start)
 	require.Zero(t, end)
-	for _, other := range []string{`{"application":"other","state":"returned"}`, `{"state":"done"}`, `[]`, ``, `{"state":`, `null`} {
+	for _, other := range []string{`{"version":1,"application":"other","state":"returned"}`, `{"version":1,"state":"done"}`, `{"version":2,"state":"returned"}`, `[]`, ``, `{"state":`, `null`} {
 		report, _, _ := parseStatus([]byte(other), "app")
 		require.Nil(t, report, other)
 	}
 }
 
 func FuzzParseStatus(f *testing.F) {
-	f.Add([]byte(`{"state":"raised","message":"m","traceback":"` + strings.Repeat("é", 3000) + `"}`))
+	f.Add([]byte(`{"version":1,"state":"raised","message":"m","traceback":"` + strings.Repeat("é", 3000) + `"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		report, _, _ := parseStatus(data, "app")
 		if report == nil {
@@ -224,7 +224,7 @@ func FuzzParseStatus(f *testing.F) {
 		}
 		require.LessOrEqual(t, len(report.Message), job.MaxMessage)
 		require.LessOrEqual(t, len(report.Traceback), job.MaxTraceback)
-		require.LessOrEqual(t, len(report.Stage)+len(report.ErrorType), 2*maxWord)
+		require.LessOrEqual(t, len(report.Stage)+len(report.ErrorType), 2*job.MaxWord)
 		for _, text := range []string{report.Stage, report.ErrorType, report.Message, report.Traceback} {
 			require.True(t, utf8.ValidString(text))
 		}
