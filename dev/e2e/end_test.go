@@ -349,7 +349,12 @@ func (e ended) checkLeftovers() {
 		}
 	}
 	if e.result.Application == "" {
-		require.Empty(e, e.attemptDirs(), "nothing was reserved")
+		if e.result.Outcome.Phase == job.PhaseLoading {
+			require.Empty(e, e.attemptDirs(), "nothing was reserved")
+		}
+		for _, dir := range e.attemptDirs() {
+			require.NoFileExists(e, filepath.Join(dir, "claim.json"), "nothing was launched")
+		}
 		return
 	}
 	root := e.in.Config.Clusters[e.result.Cluster].Root
