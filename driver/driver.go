@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/stoker-spark/stoker/job"
 )
 
 // FileName is the name the driver must have in the job directory.
@@ -120,6 +122,17 @@ type Status struct {
 	// left out), Message at most 4000 characters, Traceback the last 16000
 	// from the model's first frame on. Set only when raised.
 	ErrorType, Message, Traceback string
+}
+
+// Report is the status as far as it fits into an observation.
+func (s Status) Report() *job.DriverReport {
+	return &job.DriverReport{
+		State:     string(s.State),
+		Stage:     job.Head(s.Stage, job.MaxWord),
+		ErrorType: job.Head(s.ErrorType, job.MaxWord),
+		Message:   job.Head(s.Message, job.MaxMessage),
+		Traceback: job.Tail(s.Traceback, job.MaxTraceback),
+	}
 }
 
 // ParseStatus reads a status file. Unknown fields are ignored; more than

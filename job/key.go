@@ -43,7 +43,9 @@ func (k Key) Name() string {
 }
 
 // WorkflowID is the id of the job's workflow: "sparkjob-<source>-<id>".
-func (k Key) WorkflowID() string { return "sparkjob-" + k.Name() }
+func (k Key) WorkflowID() string { return workflowPrefix + k.Name() }
+
+const workflowPrefix = "sparkjob-"
 
 func (k Key) String() string { return k.Name() }
 
@@ -97,7 +99,20 @@ type Attempt struct {
 
 // Attempt returns the nth attempt (from 1) of the job.
 func (k Key) Attempt(n int) Attempt {
-	return Attempt{Job: k.Name(), WorkflowID: k.WorkflowID(), Number: n}
+	return AttemptOf(k.Name(), n)
+}
+
+// AttemptOf is the attempt of the job that has this name.
+func AttemptOf(name string, n int) Attempt {
+	return Attempt{Job: name, WorkflowID: workflowPrefix + name, Number: n}
+}
+
+// Validate reports whether the attempt can name a directory and an application.
+func (a Attempt) Validate() error {
+	if a.Job == "" || a.Number < 1 || a.Job[0] == '.' || len(a.Job) > 200 || strings.ContainsAny(a.Job, "/\x00") {
+		return Errorf(CodeInvalid, "%q is not an attempt of a job: its name must be one file name and its number at least 1", a.String())
+	}
+	return nil
 }
 
 func (a Attempt) String() string { return fmt.Sprintf("%s/%d", a.Job, a.Number) }

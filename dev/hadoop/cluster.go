@@ -33,6 +33,8 @@ type Cluster struct {
 	// Lib is the folder of Hadoop's jars.
 	Lib    string `json:"lib"`
 	Config Config `json:"config"`
+	// Ready: Up has come to its end.
+	Ready bool `json:"ready"`
 	// PIDs of the daemons that ran when this was written or loaded.
 	PIDs map[Daemon]int `json:"pids"`
 
@@ -91,9 +93,7 @@ func (c *Cluster) process(d Daemon) process {
 // Running reports whether a daemon's process is there, frozen or not.
 func (c *Cluster) Running(d Daemon) bool { return c.process(d).alive() }
 
-func (c *Cluster) lock(ctx context.Context) (func(), error) {
-	return lock(ctx, filepath.Join(c.State, "lock"))
-}
+func lockFile(state string) string { return filepath.Join(state, "lock") }
 
 // Up makes sure that a cluster runs and works, and returns it. What runs already
 // is left as it is, with the configuration it was started with; what does not is
@@ -106,45 +106,27 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 	if err := os.MkdirAll(o.State, 0o755); err != nil {
 		return nil, err
 	}
-	if !o.Fresh {
-		if c, err := Load(o.State); err == nil && len(c.PIDs) == len(Daemons()) {
-			return c, c.sameAs(o)
-		}
-	}
-	javaHome, err := findJava(o.JavaHome)
-	if err != nil {
-		return nil, err
-	}
-	lib, err := install(ctx, o, javaHome)
-	if err != nil {
-		return nil, err
-	}
-	who, err := user.Current()
-	if err != nil {
-		return nil, err
-	}
-	c := &Cluster{
-		Version: o.Version, State: o.State, PortOffset: o.PortOffset, Addresses: addressesAt(o.PortOffset),
-		ConfDir: filepath.Join(o.State, "client"), ArchiveDir: archiveDir, User: who.Username,
-		JavaHome: javaHome, Lib: lib, Config: o.Config, progress: o.Progress,
-	}
-	unlock, err := c.lock(ctx)
+	unlock, err := lock(ctx, lockFile(o.State))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	c := &Cluster{State: o.State, Config: o.Config}
 	if o.Fresh {
 		if err := c.wipe(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if before, err := Load(o.State); err == nil && len(before.PIDs) > 0 {
-		if err := before.sameAs(o); err != nil || len(before.PIDs) == len(Daemons()) {
+		if err := before.sameAs(o); err != nil || (before.Ready && len(before.PIDs) == len(Daemons())) {
 			return before, err
 		}
 		if c.Config == nil {
 			c.Config = before.Config
 		}
+	}
+	if err := c.furnish(ctx, o); err != nil {
+		return nil, err
 	}
 	missing, err := c.missing()
 	if err != nil {
@@ -159,6 +141,25 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, errors.Join(err, c.clear(context.WithoutCancel(ctx)))
 	}
 	return c, nil
+}
+
+// furnish fills in what a cluster with these options is, and downloads it.
+func (c *Cluster) furnish(ctx context.Context, o Options) (err error) {
+	if c.JavaHome, err = findJava(o.JavaHome); err != nil {
+		return err
+	}
+	if c.Lib, err = install(ctx, o, c.JavaHome); err != nil {
+		return err
+	}
+	who, err := user.Current()
+	if err != nil {
+		return err
+	}
+	c.User = who.Username
+	c.Version, c.PortOffset, c.Addresses = o.Version, o.PortOffset, addressesAt(o.PortOffset)
+	c.ConfDir, c.ArchiveDir = filepath.Join(o.State, "client"), archiveDir
+	c.progress = o.Progress
+	return nil
 }
 
 // sameAs refuses a cluster that runs where another one is asked for.
@@ -190,6 +191,10 @@ func (c *Cluster) up(ctx context.Context, missing []Daemon, format bool) error {
 	if err := c.writeClientConf(); err != nil {
 		return err
 	}
+	// From here on there is something to be found, whatever becomes of this process.
+	if err := c.save(); err != nil {
+		return err
+	}
 	c.progress(fmt.Sprintf("starting Hadoop %s in %s", c.Version, c.State))
 	// Everything starts at once and waits for the NameNode by itself.
 	for _, d := range missing {
@@ -216,6 +221,7 @@ func (c *Cluster) up(ctx context.Context, missing []Daemon, format bool) error {
 		return err
 	}
 	c.progress(fmt.Sprintf("ready after %.1f s", time.Since(began).Seconds()))
+	c.Ready = true
 	return c.save()
 }
 

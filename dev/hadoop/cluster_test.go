@@ -211,6 +211,11 @@ func TestCluster(t *testing.T) {
 		require.NoError(t, err)
 		_, reply := call(t, http.MethodGet, again.file("/user/"+a.User+"/hello", "OPEN"), "", "")
 		require.Equal(t, "hello", reply)
+
+		require.NoError(t, again.Kill(ctx, NodeManager))
+		require.NoError(t, again.Start(ctx, NodeManager))
+		submit(t, again, newApplication(t, again), "batch")
+		eventually(t, "a NodeManager that is back runs containers", func() bool { return containers(again) == 1 })
 	})
 }
 

@@ -18,6 +18,8 @@ const archiveDir = "/archives"
 // queues of the CapacityScheduler: two ordinary ones and two that refuse.
 const queues = "default,batch,limited,stopped"
 
+const fileStateStore = "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
+
 // daemonProperties is the configuration of all five daemons.
 func daemonProperties(state string, offset int, user string) map[string]string {
 	data := filepath.Join(state, "data")
@@ -42,38 +44,48 @@ func daemonProperties(state string, offset int, user string) map[string]string {
 		"yarn.resourcemanager.bind-host": host,
 		"yarn.acl.enable":                "true",
 		"yarn.admin.acl":                 user,
+
 		// What has been submitted survives the ResourceManager; the file system
 		// is the local one, so that it does not need HDFS.
-		"yarn.resourcemanager.recovery.enabled":                               "true",
-		"yarn.resourcemanager.store.class":                                    "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore",
-		"yarn.resourcemanager.fs.state-store.uri":                             "file://" + filepath.Join(data, "rm-state"),
-		"yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms":    "1000",
-		"yarn.resourcemanager.max-completed-applications":                     "1000",
+		"yarn.resourcemanager.recovery.enabled":   "true",
+		"yarn.resourcemanager.store.class":        fileStateStore,
+		"yarn.resourcemanager.fs.state-store.uri": "file://" + filepath.Join(data, "rm-state"),
+
+		"yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": "1000",
+		"yarn.resourcemanager.max-completed-applications":                  "1000",
+		"yarn.webapp.enable-rest-app-submissions":                          "true",
+
 		"yarn.resourcemanager.nodemanagers.heartbeat-interval-ms":             "250",
 		"yarn.resourcemanager.nodemanagers.heartbeat-interval-scaling-enable": "false",
-		"yarn.nm.liveness-monitor.expiry-interval-ms":                         "20000",
-		// Counts from the launch to the registration too, and a Spark application
-		// on two busy cores was seen to need more than 20 s for that.
-		"yarn.am.liveness-monitor.expiry-interval-ms":                                   "60000",
-		"yarn.webapp.enable-rest-app-submissions":                                       "true",
-		"yarn.scheduler.minimum-allocation-mb":                                          "128",
-		"yarn.scheduler.maximum-allocation-mb":                                          "8192",
-		"yarn.scheduler.maximum-allocation-vcores":                                      "8",
-		"yarn.nodemanager.hostname":                                                     host,
-		"yarn.nodemanager.bind-host":                                                    host,
-		"yarn.nodemanager.local-dirs":                                                   localDirs(state),
-		"yarn.nodemanager.log-dirs":                                                     filepath.Join(data, "container-logs"),
-		"yarn.nodemanager.recovery.dir":                                                 filepath.Join(data, "nm-recovery"),
-		"yarn.nodemanager.resource.memory-mb":                                           "8192",
-		"yarn.nodemanager.resource.cpu-vcores":                                          "8",
-		"yarn.nodemanager.vmem-check-enabled":                                           "false",
-		"yarn.nodemanager.pmem-check-enabled":                                           "false",
-		"yarn.nodemanager.container-monitor.enabled":                                    "false",
+
+		"yarn.nm.liveness-monitor.expiry-interval-ms": "20000",
+		// Counts from the launch to the registration too, and on two busy cores a
+		// Spark application was seen to need 48 s for that. An application master
+		// that dies is noticed at once; this is for one that hangs.
+		"yarn.am.liveness-monitor.expiry-interval-ms": "120000",
+
+		"yarn.scheduler.minimum-allocation-mb":     "128",
+		"yarn.scheduler.maximum-allocation-mb":     "8192",
+		"yarn.scheduler.maximum-allocation-vcores": "8",
+		"yarn.nodemanager.resource.memory-mb":      "8192",
+		"yarn.nodemanager.resource.cpu-vcores":     "8",
+
+		"yarn.nodemanager.hostname":     host,
+		"yarn.nodemanager.bind-host":    host,
+		"yarn.nodemanager.local-dirs":   localDirs(state),
+		"yarn.nodemanager.log-dirs":     filepath.Join(data, "container-logs"),
+		"yarn.nodemanager.recovery.dir": filepath.Join(data, "nm-recovery"),
+
+		"yarn.nodemanager.vmem-check-enabled":        "false",
+		"yarn.nodemanager.pmem-check-enabled":        "false",
+		"yarn.nodemanager.container-monitor.enabled": "false",
+		// A full disk of a laptop is no reason to run nothing.
 		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100.0",
-		"yarn.nodemanager.env-whitelist":                                                "JAVA_HOME,PATH,LANG,TZ",
-		"yarn.nodemanager.delete.debug-delay-sec":                                       "0",
-		"yarn.log-aggregation-enable":                                                   "true",
-		"yarn.nodemanager.remote-app-log-dir":                                           "/tmp/logs",
+
+		"yarn.nodemanager.env-whitelist":          "JAVA_HOME,PATH,LANG,TZ",
+		"yarn.nodemanager.delete.debug-delay-sec": "0",
+		"yarn.log-aggregation-enable":             "true",
+		"yarn.nodemanager.remote-app-log-dir":     "/tmp/logs",
 
 		// Not below /tmp, which the history server would make for itself alone.
 		"mapreduce.jobhistory.intermediate-done-dir": "/mr-history/new",

@@ -18,7 +18,7 @@ const stopGrace = 10 * time.Second
 // Start starts a daemon that does not run, on the data it had, and waits until
 // it is ready.
 func (c *Cluster) Start(ctx context.Context, d Daemon) error {
-	unlock, err := c.lock(ctx)
+	unlock, err := lock(ctx, lockFile(c.State))
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c *Cluster) Set(d Daemon, key, value string) error {
 // Down stops the cluster and leaves nothing of it running, containers included.
 // Its data stays for the next Up.
 func (c *Cluster) Down(ctx context.Context) error {
-	unlock, err := c.lock(ctx)
+	unlock, err := lock(ctx, lockFile(c.State))
 	if err != nil {
 		return err
 	}

@@ -148,6 +148,9 @@ func (c *Cluster) format(ctx context.Context) error {
 	cmd := c.command(NameNode, "-format", "-force", "-nonInteractive")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := runUntil(ctx, cmd); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return fmt.Errorf("cannot format HDFS: %w; the end of %s:\n%s", err, c.Log(NameNode), tail(c.Log(NameNode), 0))
 	}
 	return writeFile(c.dataVersion(), []byte(c.Version+"\n"))

@@ -38,7 +38,7 @@ func fakeJava(t *testing.T, script string) string {
 
 func TestDaemonThatEndsAtItsStart(t *testing.T) {
 	t.Parallel()
-	c := cluster(t, 0, nil)
+	c := cluster(t, 44000, nil) // where no other cluster answers
 	c.JavaHome = fakeJava(t, "echo java.lang.IllegalStateException: no luck\nprintf '\\tat a.b.C\\n'\nexit 1")
 	log, err := c.openLog(ResourceManager)
 	require.NoError(t, err)

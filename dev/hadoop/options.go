@@ -56,7 +56,7 @@ func ParseDaemon(name string) (Daemon, error) {
 //	yarn.webapp.enable-rest-app-submissions          true
 //	yarn.resourcemanager.max-completed-applications  1000
 //	yarn.nm.liveness-monitor.expiry-interval-ms      20000
-//	yarn.am.liveness-monitor.expiry-interval-ms      60000
+//	yarn.am.liveness-monitor.expiry-interval-ms      120000
 type Config map[Daemon]map[string]string
 
 // Options of a cluster.

@@ -87,9 +87,8 @@ func (m *Manager) Guarantee() spark.Guarantee { return spark.Identified }
 
 // dir returns the job directory of an attempt, made or not.
 func (m *Manager) dir(attempt job.Attempt) (jobDir, error) {
-	if attempt.Job == "" || attempt.Number < 1 || attempt.Job[0] == '.' ||
-		len(attempt.Job) > 200 || strings.ContainsAny(attempt.Job, "/\x00") {
-		return "", job.Errorf(job.CodeInvalid, "%q is not an attempt of a job: its name must be one file name and its number at least 1", attempt.String())
+	if err := attempt.Validate(); err != nil {
+		return "", err
 	}
 	return jobDir(spark.JobDir(m.opts.Root, attempt)), nil
 }

@@ -293,13 +293,7 @@ func parseStatus(data []byte, application string) (report *job.DriverReport, sta
 	if err != nil || status.Application != "" && status.Application != application {
 		return nil, time.Time{}, time.Time{} // no status, or another attempt's
 	}
-	return &job.DriverReport{
-		State:     string(status.State),
-		Stage:     job.Head(status.Stage, job.MaxWord),
-		ErrorType: job.Head(status.ErrorType, job.MaxWord),
-		Message:   job.Head(status.Message, job.MaxMessage),
-		Traceback: job.Tail(status.Traceback, job.MaxTraceback),
-	}, status.Start, status.End
+	return status.Report(), status.Start, status.End
 }
 
 func firstTime(times ...time.Time) time.Time {
