@@ -103,5 +103,6 @@ $(LINTERS): dev/tools/go.mod dev/tools/go.sum | check-go
 	@touch $(LINTERS)
 
 .PHONY: clean
-clean: ## remove the state of stoker-dev
+clean: ## stop the Hadoop cluster, remove the state of stoker-dev
+	@[ ! -e $(STATE)/hadoop/cluster.json ] || $(MAKE) --no-print-directory hadoop-down
 	rm -rf $(STATE)

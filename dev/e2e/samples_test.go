@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/dev/samples"
+	"github.com/stoker-spark/stoker/store/file"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -43,7 +44,7 @@ func TestSamples(t *testing.T) {
 	t.Parallel()
 	in := withSpark.get(t)
 	dir := filepath.Join(in.scratch, "samples")
-	all, err := samples.All("e2e", dir)
+	all, err := samples.All(t.Context(), "e2e", file.New(file.Options{}), dir)
 	require.NoError(t, err)
 	for name, row := range map[string]struct {
 		// story is what each revision after the first changes.

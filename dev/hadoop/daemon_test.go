@@ -2,6 +2,8 @@ package hadoop
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,10 +23,33 @@ func TestJavaMissing(t *testing.T) {
 	require.ErrorContains(t, err, "no bin/java in the Java home /nowhere")
 }
 
+// Without Maven one is fetched; a mirror that is dead, refuses or lies is named
+// together with what to do.
 func TestMavenMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := Up(t.Context(), Options{State: t.TempDir(), Tools: t.TempDir(), JavaHome: fakeJava(t, "exit 1")})
-	require.EqualError(t, err, "no Maven, which downloads Hadoop: install it (Debian: apt-get install maven)")
+	up := func(central string) error {
+		t.Setenv(envCentral, central)
+		_, err := Up(t.Context(), Options{State: t.TempDir(), Tools: t.TempDir(), JavaHome: fakeJava(t, "exit 1")})
+		return err
+	}
+	lying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/empty/") {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write([]byte("<html>log in</html>"))
+	}))
+	defer lying.Close()
+	for central, want := range map[string]string{
+		"http://127.0.0.1:1":   "connection refused",
+		lying.URL + "/empty/":  "404 Not Found",
+		lying.URL + "/portal/": "is not Maven " + mavenVersion,
+	} {
+		err := up(central)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "apt-get install maven")
+		require.ErrorContains(t, err, envCentral)
+	}
 }
 
 // fakeJava is a Java home whose java is a shell script.

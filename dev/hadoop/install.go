@@ -3,7 +3,6 @@ package hadoop
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,11 +46,11 @@ func install(ctx context.Context, o Options, javaHome string) (string, error) {
 	if _, err := os.Stat(lib); err == nil {
 		return lib, nil
 	}
-	maven, err := exec.LookPath("mvn")
-	if err != nil {
-		return "", errors.New("no Maven, which downloads Hadoop: install it (Debian: apt-get install maven)")
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	maven, err := findMaven(ctx, o)
+	if err != nil {
 		return "", err
 	}
 	unlock, err := lock(ctx, filepath.Join(dir, "lock"))

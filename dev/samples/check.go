@@ -1,11 +1,14 @@
 package samples
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
-	"os"
-	"path/filepath"
+	"path"
 	"strings"
+	"time"
+
+	"github.com/stoker-spark/stoker/store"
 )
 
 // check looks at a finished document, or at what its job has written.
@@ -47,10 +50,12 @@ func content(name, want string) check {
 }
 
 // written checks that Spark has completed a directory.
-func written(dirs ...string) check {
+func written(st store.Store, dirs ...string) check {
 	return func(map[string]any) error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
 		for _, dir := range dirs {
-			if _, err := os.Stat(filepath.Join(dir, "_SUCCESS")); err != nil {
+			if _, err := st.Stat(ctx, path.Join(dir, "_SUCCESS")); err != nil {
 				return fmt.Errorf("not written by Spark: %w", err)
 			}
 		}

@@ -3,11 +3,14 @@
 package samples
 
 import (
+	"context"
 	"embed"
 	"encoding/base64"
 	"fmt"
-	"os"
-	"path/filepath"
+	"path"
+	"strings"
+
+	"github.com/stoker-spark/stoker/store"
 )
 
 //go:embed models/*.py
@@ -86,16 +89,14 @@ const (
 )
 
 // All returns the samples, with ids that begin with a prefix and files by URL
-// under a directory, which is made.
-func All(prefix, dir string) ([]Sample, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the samples' directory: %w", err)
-	}
-	input := filepath.Join(dir, "loans 2026.csv")
-	if err := os.WriteFile(input, []byte(loans), 0o600); err != nil {
+// under a directory of the cluster's default file system, which is made.
+func All(ctx context.Context, prefix string, st store.Store, dir string) ([]Sample, error) {
+	input := path.Join(dir, "loans 2026.csv")
+	if _, err := st.Write(ctx, input, strings.NewReader(loans), 0o600); err != nil {
 		return nil, fmt.Errorf("write the samples' input: %w", err)
 	}
-	out := func(name string) string { return filepath.Join(dir, prefix+"-"+name) }
+	out := func(name string) string { return path.Join(dir, prefix+"-"+name) }
+	written := func(dirs ...string) check { return written(st, dirs...) }
 	scoring := func() object {
 		return model("credit-scoring", source("score.py", "scoreFunction", "score"), source("helpers.py", "", ""))
 	}
@@ -115,7 +116,7 @@ func All(prefix, dir string) ([]Sample, error) {
 		{
 			Name: "scoring, a mix of both", Status: "COMPLETE",
 			Document: document(prefix+"-mix", "MODEL_BATCH_JOB", "credit scoring", scoring(),
-				[]any{byURL("loans.csv", "CSV", "file://"+input), embedded("more.csv", "CSV", loans)},
+				[]any{byURL("loans.csv", "CSV", st.URL(input)), embedded("more.csv", "CSV", loans)},
 				[]any{embedded("scores.csv", "CSV", ""), byURL("copy", "CSV", out("copy"))}, object{}),
 			Check: all(content("scores.csv", scoresTwice), written(out("copy"))),
 		},
@@ -131,7 +132,7 @@ func All(prefix, dir string) ([]Sample, error) {
 			Document: document(prefix+"-training", "MODEL_BATCH_TRAINING_JOB", "loan training",
 				model("loan-training", source("train.py", "trainFunction", "train")),
 				[]any{byURL("loans.csv", "CSV", input)}, []any{byURL("model", "UNKNOWN", out("model"))}, object{}),
-			Check: written(filepath.Join(out("model"), "metadata"), filepath.Join(out("model"), "data")),
+			Check: written(path.Join(out("model"), "metadata"), path.Join(out("model"), "data")),
 		},
 		{
 			Name: "a model that raises", Status: "ERROR",
@@ -143,7 +144,7 @@ func All(prefix, dir string) ([]Sample, error) {
 		{
 			Name: "an input that is not there", Status: "ERROR",
 			Document: document(prefix+"-missing", "MODEL_BATCH_JOB", "credit scoring", scoring(),
-				[]any{byURL("loans.csv", "CSV", filepath.Join(dir, "nowhere.csv"))}, []any{embedded("scores.csv", "CSV", "")}, object{}),
+				[]any{byURL("loans.csv", "CSV", path.Join(dir, "nowhere.csv"))}, []any{embedded("scores.csv", "CSV", "")}, object{}),
 			Check: all(message("Problem: ", "nowhere.csv", "is missing"), empty),
 		},
 		{

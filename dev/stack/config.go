@@ -25,17 +25,14 @@ func WriteConfig(o Options) (config.Config, error) {
 	c.ModelManage.Messages.StreamBytes = 8 << 10
 	c.Starter.PollInterval = time.Second
 	c.Worker.HTTPAddress = fmt.Sprintf("127.0.0.1:%d", o.Ports.Metrics)
-	cluster := config.DefaultCluster()
-	cluster.Root = filepath.Join(o.State, "clusters", "local")
-	cluster.Spark = options.Cluster{Master: "local[1]", DeployMode: "client", Profile: options.Profile{
-		Name: "dev",
-		Conf: map[string]string{"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1"},
-	}}
-	cluster.Local = config.Local{
-		SparkHome: o.Spark.Home, Python: o.Spark.Python, JavaHome: o.Spark.JavaHome, Concurrency: 2,
-		KillGrace: 5 * time.Second, Env: map[string]string{"SPARK_LOCAL_IP": "127.0.0.1"},
+	if o.Hadoop != nil {
+		c.Clusters = map[string]config.Cluster{"yarn": o.yarn()}
+		for i := range c.ModelManage.Engines {
+			c.ModelManage.Engines[i].Cluster = "yarn"
+		}
+	} else {
+		c.Clusters = map[string]config.Cluster{"local": o.local()}
 	}
-	c.Clusters = map[string]config.Cluster{"local": cluster}
 	if o.Configure != nil {
 		o.Configure(&c)
 	}
@@ -48,10 +45,50 @@ func WriteConfig(o Options) (config.Config, error) {
 	return c, save(ConfigFile(o.State), c)
 }
 
+// Hadoop is where a Hadoop cluster is.
+type Hadoop struct {
+	ConfDir string
+	User    string
+	// JavaHome on the cluster's hosts; "" is the NodeManagers' own.
+	JavaHome string
+}
+
+// profile keeps jobs small and on loopback.
+func profile(conf map[string]string) options.Profile {
+	conf["spark.sql.shuffle.partitions"] = "1"
+	return options.Profile{Name: "dev", Conf: conf}
+}
+
+func (o Options) local() config.Cluster {
+	cluster := config.DefaultCluster(config.TypeLocal)
+	cluster.Root = filepath.Join(o.State, "clusters", "local")
+	cluster.Spark.Profile = profile(map[string]string{"spark.ui.enabled": "false"})
+	cluster.Local = config.Local{
+		SparkHome: o.Spark.Home, Python: o.Spark.Python, JavaHome: o.Spark.JavaHome, Concurrency: 2,
+		KillGrace: 5 * time.Second, Env: map[string]string{"SPARK_LOCAL_IP": "127.0.0.1"},
+	}
+	return cluster
+}
+
+func (o Options) yarn() config.Cluster {
+	cluster := config.DefaultCluster(config.TypeYARN)
+	cluster.Root = "/user/" + o.Hadoop.User + "/stoker-dev"
+	cluster.Spark.Profile = profile(map[string]string{
+		"spark.driver.memory": "512m", "spark.executor.memory": "512m", "spark.executor.instances": "1",
+		"spark.yarn.appMasterEnv.SPARK_LOCAL_IP": "127.0.0.1", "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
+	})
+	cluster.YARN.ConfDirs, cluster.YARN.User = []string{o.Hadoop.ConfDir}, o.Hadoop.User
+	cluster.YARN.JavaHome, cluster.YARN.Python = o.Hadoop.JavaHome, o.Spark.Python
+	return cluster
+}
+
 // save writes what differs from a bare file of defaults: enough to read the same
 // configuration back.
 func save(path string, c config.Config) error {
-	cluster := c.Clusters["local"]
+	clusters := map[string]any{}
+	for name, cluster := range c.Clusters {
+		clusters[name] = clusterContent(cluster)
+	}
 	content := map[string]any{
 		"installation": c.Installation,
 		"modelManage": map[string]any{
@@ -71,20 +108,14 @@ func save(path string, c config.Config) error {
 			"httpAddress": c.Worker.HTTPAddress, "stopTimeout": c.Worker.StopTimeout.String(),
 			"withoutClusterWatch": c.Worker.WithoutClusterWatch,
 		},
-		"clusters": map[string]any{"local": map[string]any{
-			"type": "local", "root": cluster.Root,
-			"spark": map[string]any{
-				"master": cluster.Spark.Master, "deployMode": cluster.Spark.DeployMode,
-				"profile": map[string]any{"name": cluster.Spark.Profile.Name, "conf": cluster.Spark.Profile.Conf},
-			},
-			"local": map[string]any{
-				"sparkHome": cluster.Local.SparkHome, "python": cluster.Local.Python, "javaHome": cluster.Local.JavaHome,
-				"concurrency": cluster.Local.Concurrency, "killGrace": cluster.Local.KillGrace.String(),
-				"env": cluster.Local.Env, "secretsDir": cluster.Local.SecretsDir,
-			},
-			"unverifiableInputs": string(cluster.UnverifiableInputs), "header": string(cluster.Header),
-			"maxOutputBytes": cluster.MaxOutputBytes, "maxOutputsBytes": cluster.MaxOutputsBytes,
-		}},
+		"clusters": clusters,
+	}
+	if len(c.ModelManage.Engines) > 0 {
+		var engines []any
+		for _, e := range c.ModelManage.Engines {
+			engines = append(engines, map[string]any{"type": e.Type, "name": e.Name, "cluster": e.Cluster})
+		}
+		content["modelManage"].(map[string]any)["engines"] = engines // made above
 	}
 	data, err := yaml.Marshal(content)
 	if err != nil {
@@ -95,4 +126,31 @@ func save(path string, c config.Config) error {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return os.Rename(temporary, path)
+}
+
+func clusterContent(c config.Cluster) map[string]any {
+	content := map[string]any{
+		"type": c.Type, "root": c.Root,
+		"spark": map[string]any{
+			"master": c.Spark.Master, "deployMode": c.Spark.DeployMode,
+			"profile": map[string]any{"name": c.Spark.Profile.Name, "conf": c.Spark.Profile.Conf},
+		},
+		"unverifiableInputs": string(c.UnverifiableInputs), "header": string(c.Header),
+		"maxOutputBytes": c.MaxOutputBytes, "maxOutputsBytes": c.MaxOutputsBytes,
+	}
+	switch c.Type {
+	case config.TypeYARN:
+		content["yarn"] = map[string]any{
+			"confDirs": c.YARN.ConfDirs, "user": c.YARN.User, "queue": c.YARN.Queue, "runtimes": c.YARN.Runtimes,
+			"python": c.YARN.Python, "javaHome": c.YARN.JavaHome, "javaMajor": c.YARN.JavaMajor,
+			"requestTimeout": c.YARN.RequestTimeout.String(),
+		}
+	default:
+		content["local"] = map[string]any{
+			"sparkHome": c.Local.SparkHome, "python": c.Local.Python, "javaHome": c.Local.JavaHome,
+			"concurrency": c.Local.Concurrency, "killGrace": c.Local.KillGrace.String(),
+			"env": c.Local.Env, "secretsDir": c.Local.SecretsDir,
+		}
+	}
+	return content
 }

@@ -62,6 +62,8 @@ type Options struct {
 	// Parts to start; empty starts all.
 	Parts []Part
 	Spark Spark
+	// Hadoop is a running cluster to run jobs on; nil runs them on this host.
+	Hadoop *Hadoop
 	// Supervisor is the command line of a local supervisor.
 	Supervisor []string
 	// Configure changes the configuration before it is used; may be nil.
