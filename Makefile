@@ -17,8 +17,8 @@ help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: run
-run: build ## set everything up and run the sample jobs (ARGS=--once to exit afterwards)
-	@bin/stoker-dev --state $(STATE) $(ARGS)
+run: build $(if $(filter yarn,$(CLUSTER)),hadoop-up) ## set everything up and run the sample jobs (ARGS=--once to exit afterwards, CLUSTER=yarn for a real Hadoop)
+	@bin/stoker-dev --state $(STATE) $(if $(filter yarn,$(CLUSTER)),--hadoop $(STATE)/hadoop) $(ARGS)
 
 .PHONY: build
 build: pyspark bin/stoker bin/stoker-dev ## build bin/stoker and bin/stoker-dev, prepare PySpark
@@ -75,12 +75,12 @@ bench: build ## measure against bare spark-submit, writing docs/benchmarks.json 
 .PHONY: hadoop-up
 hadoop-up: | check-go check-java ## start a real one-machine Hadoop cluster, or find it, and print where it is as JSON
 	@$(GO) -C dev build -o $(TOOLS)/bin/hadoop ./cmd/hadoop
-	@$(TOOLS)/bin/hadoop up --state $(STATE)/hadoop --tools $(TOOLS)/hadoop $(ARGS)
+	@$(TOOLS)/bin/hadoop up --state $(STATE)/hadoop --tools $(TOOLS)/hadoop $(HADOOP_ARGS)
 
 .PHONY: hadoop-down
 hadoop-down: | check-go ## stop it with all its containers; its data stays
 	@$(GO) -C dev build -o $(TOOLS)/bin/hadoop ./cmd/hadoop
-	@$(TOOLS)/bin/hadoop down --state $(STATE)/hadoop $(ARGS)
+	@$(TOOLS)/bin/hadoop down --state $(STATE)/hadoop $(HADOOP_ARGS)
 
 .PHONY: goldens
 goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)

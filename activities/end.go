@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
+
+	"go.temporal.io/sdk/activity"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
@@ -34,11 +37,14 @@ func (t *Transfer) ReportEnd(ctx context.Context, in ReportInput) (ReportResult,
 		}
 	}
 	stdout, stderr := source.LogLimits()
-	if report.Stdout, err = readLog(ctx, cluster, in.Attempt, "stdout", stdout); err != nil {
+	if report.Stdout, err = readLog(ctx, cluster, in.Attempt, "stdout", stdout); err == nil {
+		report.Stderr, err = readLog(ctx, cluster, in.Attempt, "stderr", stderr)
+	}
+	if err != nil && activity.GetInfo(ctx).Attempt < logTries {
 		return ReportResult{}, classify(err)
 	}
-	if report.Stderr, err = readLog(ctx, cluster, in.Attempt, "stderr", stderr); err != nil {
-		return ReportResult{}, classify(err)
+	if err != nil {
+		report.Outcome.Notes = append(slices.Clone(report.Outcome.Notes), "the logs could not be read: "+job.Head(err.Error(), job.MaxWord))
 	}
 	standing, err := source.Report(ctx, in.Key.ID, report)
 	return ReportResult{Standing: capStanding(standing)}, classifySource(err)
@@ -63,6 +69,10 @@ func collectedOutputs(ctx context.Context, cluster Cluster, attempt job.Attempt)
 	}
 	return outputs, nil
 }
+
+// logTries is how often a report waits for logs, which a cluster may gather only
+// after the end: how a job ended is told without them rather than not at all.
+const logTries = 6
 
 // readLog reads as much of a log as the source wants. A log that is not there
 // is empty: an application may never have been launched.

@@ -298,14 +298,17 @@ func (s *staging) jobFile(m job.Manifest, inputs, outputs, assets []map[string]a
 }
 
 func (s *staging) launchFile(m job.Manifest, spec job.Spec) (job.WorkFile, error) {
-	jobFile := spark.FileJob // shipped into the driver's working directory
-	if s.store.Scheme() == "file" {
-		jobFile = path.Join(s.dir, spark.FileJob) // the driver runs on this host
-	}
-	return jsonFile(spark.FileLaunch, spark.Launch{
-		Name: spec.Name, PythonDriver: true, Main: driver.FileName, Args: []string{jobFile},
+	launch := spark.Launch{
+		Name: spec.Name, PythonDriver: true, Main: driver.FileName,
 		PyFiles: []string{spark.FileSources}, Options: m.Options,
-	})
+	}
+	if s.store.Scheme() == "file" {
+		launch.Args = []string{path.Join(s.dir, spark.FileJob)} // the driver runs on this host
+	} else {
+		// Shipped into the driver's working directory, as all in DirWork is.
+		launch.Args, launch.Files = []string{spark.FileJob}, []string{spark.FileJob}
+	}
+	return jsonFile(spark.FileLaunch, launch)
 }
 
 func jsonFile(name string, content any) (job.WorkFile, error) {

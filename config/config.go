@@ -6,6 +6,7 @@ package config
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"sort"
@@ -87,7 +88,7 @@ type Log struct {
 
 // Cluster is a place where applications run.
 type Cluster struct {
-	// Type of cluster manager: "local".
+	// Type of cluster manager: "local" or "yarn".
 	Type string `koanf:"type"`
 	// Root is the directory of the job directories, an absolute path in the
 	// cluster's default file system.
@@ -96,6 +97,8 @@ type Cluster struct {
 	Spark options.Cluster `koanf:"spark"`
 	// Local belongs to type "local".
 	Local Local `koanf:"local"`
+	// YARN belongs to type "yarn".
+	YARN YARN `koanf:"yarn"`
 	// UnverifiableInputs says what becomes of input URLs whose scheme no store
 	// of the cluster serves: "refuse" or "allow".
 	UnverifiableInputs store.Policy `koanf:"unverifiableInputs"`
@@ -126,6 +129,37 @@ type Local struct {
 	SecretsDir string `koanf:"secretsDir"`
 }
 
+// YARN is a Hadoop cluster that runs applications in cluster mode.
+type YARN struct {
+	// ConfDirs are the directories of Hadoop's client configuration (core-site.xml,
+	// hdfs-site.xml, yarn-site.xml); none takes HADOOP_CONF_DIR and YARN_CONF_DIR.
+	ConfDirs []string `koanf:"confDirs"`
+	// User as whom applications run and files are written; "" takes
+	// HADOOP_USER_NAME, else the worker's own user.
+	User string `koanf:"user"`
+	// Queue of applications that name none; "" is the cluster's default queue.
+	Queue string `koanf:"queue"`
+	// SparkVersion is the line of Spark that applications get: "3.5". A runtime of
+	// it must be staged: "stoker runtime stage".
+	SparkVersion string `koanf:"sparkVersion"`
+	// Runtimes is the directory of staged runtimes in the cluster's file system; it
+	// should be one that everybody may enter.
+	Runtimes string `koanf:"runtimes"`
+	// SparkConfDir is a directory with spark-defaults.conf, spark-env.sh,
+	// log4j2.properties or hive-site.xml, applied as spark-submit applies them; ""
+	// takes SPARK_CONF_DIR.
+	SparkConfDir string `koanf:"sparkConfDir"`
+	// Python is the interpreter on the cluster's hosts; "" is spark-env.sh's, else
+	// python3.
+	Python string `koanf:"python"`
+	// JavaHome on the cluster's hosts; "" is what NodeManagers give.
+	JavaHome string `koanf:"javaHome"`
+	// JavaMajor is the version of Java on the cluster's hosts.
+	JavaMajor int `koanf:"javaMajor"`
+	// RequestTimeout bounds one request to the ResourceManager.
+	RequestTimeout time.Duration `koanf:"requestTimeout"`
+}
+
 // Default returns the configuration without clusters and without the address
 // of model-manage.
 func Default() Config {
@@ -145,17 +179,28 @@ func Default() Config {
 	}
 }
 
-// DefaultCluster returns what a cluster has unless it says otherwise.
-func DefaultCluster() Cluster {
-	return Cluster{
-		Type:               "local",
+// Types of cluster managers.
+const (
+	TypeLocal = "local"
+	TypeYARN  = "yarn"
+)
+
+// DefaultCluster returns what a cluster of a type has unless it says otherwise.
+func DefaultCluster(kind string) Cluster {
+	c := Cluster{
+		Type:               TypeLocal,
 		Spark:              options.Cluster{Master: "local[1]", DeployMode: "client"},
 		Local:              Local{Concurrency: 2, KillGrace: 10 * time.Second},
+		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second},
 		UnverifiableInputs: store.PolicyRefuse,
 		Header:             parts.HeaderAuto,
 		MaxOutputBytes:     8 << 20,
 		MaxOutputsBytes:    10 << 20,
 	}
+	if kind == TypeYARN {
+		c.Type, c.Spark = TypeYARN, options.Cluster{Master: "yarn", DeployMode: "cluster"}
+	}
+	return c
 }
 
 var clusterName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
@@ -227,8 +272,12 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 	if !clusterName.MatchString(name) {
 		addf("%s: a cluster's name must be lower-case letters, digits and '-', at most 40", at)
 	}
-	if c.Type != "local" {
-		addf("%s.type: must be local, got %q", at, c.Type)
+	switch c.Type {
+	case TypeLocal:
+	case TypeYARN:
+		c.YARN.validate(at+".yarn", addf)
+	default:
+		addf("%s.type: must be local or yarn, got %q", at, c.Type)
 	}
 	if !filepath.IsAbs(c.Root) || filepath.Clean(c.Root) == "/" {
 		addf("%s.root: must be an absolute directory, got %q", at, c.Root)
@@ -254,6 +303,21 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 	}
 	if c.MaxOutputBytes <= 0 || c.MaxOutputsBytes < c.MaxOutputBytes {
 		addf("%s: maxOutputBytes must be positive and maxOutputsBytes no less", at)
+	}
+}
+
+func (y YARN) validate(at string, addf func(string, ...any)) {
+	if y.SparkVersion != "3.5" {
+		addf("%s.sparkVersion: must be 3.5, got %q", at, y.SparkVersion)
+	}
+	if !path.IsAbs(y.Runtimes) {
+		addf("%s.runtimes: must be an absolute directory, got %q", at, y.Runtimes)
+	}
+	if y.JavaMajor < 8 {
+		addf("%s.javaMajor: must be at least 8, got %d", at, y.JavaMajor)
+	}
+	if y.RequestTimeout <= 0 {
+		addf("%s.requestTimeout: must be positive, got %s", at, y.RequestTimeout)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func valid() Config {
 	c := Default()
 	c.ModelManage.BaseURL = "http://gateway:8090"
-	local := DefaultCluster()
+	local := DefaultCluster(TypeLocal)
 	local.Root = "/var/lib/stoker/jobs"
 	c.Clusters["local"] = local
 	return c
@@ -31,6 +31,16 @@ func TestDefaultsNeedAnAddressAndAClusterOnly(t *testing.T) {
 		"clusters: at least one is needed",
 		`modelManage.engines[0].cluster: "local" is not a configured cluster`,
 	}, job.ProblemsOf(Default().Validate()))
+}
+
+// yarn changes a cluster of type yarn.
+func yarn(change func(*YARN)) func(*Config) {
+	return func(c *Config) {
+		cluster := DefaultCluster(TypeYARN)
+		cluster.Root = "/user/stoker/jobs"
+		change(&cluster.YARN)
+		c.Clusters["local"] = cluster
+	}
 }
 
 func TestValidate(t *testing.T) {
@@ -62,7 +72,11 @@ func TestValidate(t *testing.T) {
 		"log format":      {func(c *Config) { c.Log.Format = "xml" }, `log.format: must be text or json, got "xml"`},
 		"cluster name":    {func(c *Config) { c.Clusters["Big"] = c.Clusters["local"] }, "clusters.Big: a cluster's name must be lower-case letters, digits and '-', at most 40"},
 		"cluster path":    {func(c *Config) { c.Clusters["a/b"] = c.Clusters["local"] }, "clusters.a/b: a cluster's name must be lower-case letters, digits and '-', at most 40"},
-		"type":            {cluster(func(c *Cluster) { c.Type = "yarn" }), `clusters.local.type: must be local, got "yarn"`},
+		"type":            {cluster(func(c *Cluster) { c.Type = "mesos" }), `clusters.local.type: must be local or yarn, got "mesos"`},
+		"spark version":   {yarn(func(y *YARN) { y.SparkVersion = "2.4" }), `clusters.local.yarn.sparkVersion: must be 3.5, got "2.4"`},
+		"runtimes":        {yarn(func(y *YARN) { y.Runtimes = "r" }), `clusters.local.yarn.runtimes: must be an absolute directory, got "r"`},
+		"java":            {yarn(func(y *YARN) { y.JavaMajor = 0 }), "clusters.local.yarn.javaMajor: must be at least 8, got 0"},
+		"request timeout": {yarn(func(y *YARN) { y.RequestTimeout = 0 }), "clusters.local.yarn.requestTimeout: must be positive, got 0s"},
 		"relative root":   {cluster(func(c *Cluster) { c.Root = "jobs" }), `clusters.local.root: must be an absolute directory, got "jobs"`},
 		"root of all":     {cluster(func(c *Cluster) { c.Root = "//" }), `clusters.local.root: must be an absolute directory, got "//"`},
 		"concurrency":     {cluster(func(c *Cluster) { c.Local.Concurrency = 0 }), "clusters.local.local.concurrency: must be at least 1, got 0"},
@@ -101,7 +115,7 @@ func TestValidateListsEveryProblemAtOnce(t *testing.T) {
 	c.Clusters["b"], c.Clusters["a"] = Cluster{}, Cluster{}
 	problems := job.ProblemsOf(c.Validate())
 	require.Len(t, problems, 4+2*7)
-	require.Equal(t, "clusters.a.type: must be local, got \"\"", problems[2], "clusters come in order")
+	require.Equal(t, "clusters.a.type: must be local or yarn, got \"\"", problems[2], "clusters come in order")
 }
 
 func TestClusterNamesAreSorted(t *testing.T) {
@@ -128,7 +142,7 @@ func TestConversion(t *testing.T) {
 
 func TestDefaultClusterIsCautious(t *testing.T) {
 	t.Parallel()
-	c := DefaultCluster()
+	c := DefaultCluster(TypeLocal)
 	require.Equal(t, store.PolicyRefuse, c.UnverifiableInputs)
 	require.Equal(t, parts.HeaderAuto, c.Header)
 	require.GreaterOrEqual(t, c.MaxOutputsBytes, c.MaxOutputBytes)

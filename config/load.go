@@ -84,7 +84,7 @@ func clusterDefaults(k *koanf.Koanf) error {
 	for _, name := range k.MapKeys("clusters") {
 		given := k.Cut("clusters" + delimiter + name)
 		whole := koanf.New(delimiter)
-		if err := whole.Load(structs.Provider(DefaultCluster(), "koanf"), nil); err != nil {
+		if err := whole.Load(structs.Provider(DefaultCluster(given.String("type")), "koanf"), nil); err != nil {
 			return fmt.Errorf("load the defaults of cluster %s: %w", name, err)
 		}
 		if err := whole.Merge(given); err != nil {

@@ -176,11 +176,11 @@ func TestLoadGivesEachClusterItsDefaults(t *testing.T) {
 	t.Parallel()
 	c, err := Load(write(t, minimal+"  edge-1:\n    root: /data/jobs\n    unverifiableInputs: allow\n    local: {concurrency: 7}\n"), nil, nil)
 	require.NoError(t, err)
-	want := DefaultCluster()
+	want := DefaultCluster(TypeLocal)
 	want.Spark.Profiles = []options.Profile{}
 	want.Root, want.UnverifiableInputs, want.Local.Concurrency = "/data/jobs", store.PolicyAllow, 7
 	require.Equal(t, want, c.Clusters["edge-1"])
-	require.Equal(t, DefaultCluster().Local, c.Clusters["local"].Local, "the other is untouched")
+	require.Equal(t, DefaultCluster(TypeLocal).Local, c.Clusters["local"].Local, "the other is untouched")
 }
 
 func TestLoadReplacesLists(t *testing.T) {

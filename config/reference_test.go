@@ -80,7 +80,7 @@ func settle(t *testing.T, path, want string) {
 func example() config.Config {
 	c := config.Default()
 	c.ModelManage.BaseURL = "http://gateway.example:8090"
-	cluster := config.DefaultCluster()
+	cluster := config.DefaultCluster(config.TypeLocal)
 	cluster.Root = "/var/lib/stoker/local"
 	cluster.Local.SparkHome = "/opt/spark"
 	c.Clusters = map[string]config.Cluster{"local": cluster}
@@ -203,7 +203,7 @@ func referencePage(c comments) string {
 	example := example()
 	// Defaults, not the example's values.
 	example.ModelManage.BaseURL = ""
-	cluster := config.DefaultCluster()
+	cluster := config.DefaultCluster(config.TypeLocal)
 	cluster.Spark.Profiles = []options.Profile{{}}
 	example.Clusters = map[string]config.Cluster{"<name>": cluster}
 	section(&b, c, "", "", reflect.ValueOf(example))

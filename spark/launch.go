@@ -24,7 +24,7 @@ const (
 	// FileSources is the model's source code as importable modules.
 	FileSources = "sources.zip"
 
-	DirWork      = "work"      // the driver's working directory
+	DirWork      = "work"      // the driver's working directory, or what is shipped into it
 	DirInputs    = "in"        // in/<n>/<file>: embedded inputs
 	DirOutputs   = "out"       // out/<n>/<file>: embedded outputs, as the job writes them
 	DirCollected = "collected" // collected/<n>: embedded outputs, one file each

@@ -3,7 +3,6 @@ package worker
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -54,8 +53,8 @@ func OpenClusters(c config.Config, names []string, o Openings) (map[string]activ
 }
 
 func openCluster(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
-	if settings.Type != "local" {
-		return activities.Cluster{}, fmt.Errorf("cluster %s: type %q cannot be opened", name, settings.Type)
+	if settings.Type == config.TypeYARN {
+		return openYARN(c, name, settings, o)
 	}
 	supervisor, err := o.Hold.supervisor(o.Supervisor)
 	if err != nil {

@@ -459,7 +459,7 @@ func laptop(t *testing.T) config.Config {
 	t.Helper()
 	c := config.Default()
 	c.ModelManage.BaseURL = "http://127.0.0.1:1"
-	cluster := config.DefaultCluster()
+	cluster := config.DefaultCluster(config.TypeLocal)
 	cluster.Root = filepath.Join(t.TempDir(), "jobs")
 	cluster.Local = config.Local{
 		SparkHome: localtest.SparkHome(t), Python: localtest.Python(t), JavaHome: localtest.JavaHome(t), Concurrency: 3, KillGrace: time.Second,
@@ -497,7 +497,7 @@ func TestOpenClusters(t *testing.T) {
 	cluster.Type = "yarn"
 	broken.Clusters["local"] = cluster
 	_, err = OpenClusters(broken, []string{"local"}, Openings{})
-	require.ErrorContains(t, err, `"yarn"`)
+	require.ErrorContains(t, err, "clusters.local.yarn.confDirs: is needed")
 }
 
 // Settings that are empty are taken from where Spark's own scripts take them.

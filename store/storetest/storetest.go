@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -54,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) (st store.Store, root string)) {
 		{"write keeps nothing of broken content", writeBroken},
 		{"write stops when ctx ends", writeStops},
 		{"names are taken as they are", oddNames},
+		{"any names come back", randomNames},
 		{"missing", missing},
 		{"a file is no directory", fileIsNoDirectory},
 		{"make directories", makeDirectories},
@@ -318,48 +318,8 @@ func writeStops(b *bundle) {
 	require.Empty(b.t, b.list(""))
 }
 
-// pattern is reproducible content of a size.
-type pattern struct{ at, size int64 }
-
-func (p *pattern) Read(b []byte) (int, error) {
-	n := int(min(int64(len(b)), p.size-p.at))
-	if n == 0 {
-		return 0, io.EOF
-	}
-	for i := range n {
-		b[i] = byte((p.at + int64(i)) % 251)
-	}
-	p.at += int64(n)
-	return n, nil
-}
-
 func largeFile(b *bundle) {
-	const size, most = 64 << 20, 24 << 20
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	n, err := b.st.Write(b.ctx, b.at("large"), &pattern{size: size}, 0o644)
-	require.NoError(b.t, err)
-	require.Equal(b.t, int64(size), n)
-	info, err := b.st.Stat(b.ctx, b.at("large"))
-	require.NoError(b.t, err)
-	require.Equal(b.t, int64(size), info.Size)
-
-	r, err := b.st.Open(b.ctx, b.at("large"))
-	require.NoError(b.t, err)
-	defer r.Close() //nolint:errcheck // opened for reading
-	want, got := make([]byte, 1<<20), make([]byte, 1<<20)
-	for p := (&pattern{size: size}); p.at < size; {
-		_, err := io.ReadFull(p, want)
-		require.NoError(b.t, err)
-		_, err = io.ReadFull(r, got)
-		require.NoError(b.t, err)
-		require.True(b.t, bytes.Equal(want, got), "differs before byte %d", p.at)
-	}
-	_, err = r.Read(got)
-	require.ErrorIs(b.t, err, io.EOF)
-	runtime.ReadMemStats(&after)
-	// Sys never shrinks: it tells the most there was. Other tests share it.
-	require.Less(b.t, int64(after.Sys)-int64(before.Sys), int64(most), "memory grew with the file")
+	stream(b.t, b.ctx, b.st, b.at("large"), 64<<20)
 }
 
 // odd are names that a store must neither decode nor interpret.

@@ -16,10 +16,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stoker-spark/stoker/dev/hadoop"
 	"github.com/stoker-spark/stoker/dev/samples"
 	"github.com/stoker-spark/stoker/dev/stack"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/local"
+	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/worker"
 )
@@ -46,6 +48,7 @@ type flags struct {
 	state     string
 	offset    int
 	venv      string
+	hadoop    string
 	noSamples bool
 	once      bool
 	parts     []string
@@ -63,6 +66,7 @@ func command() *cobra.Command {
 	cmd.Flags().StringVar(&f.state, "state", ".state", "directory of everything that outlives the process")
 	cmd.Flags().IntVar(&f.offset, "port-offset", 0, "shifts all ports, so that several can run side by side")
 	cmd.Flags().StringVar(&f.venv, "venv", defaultVenv(), "virtual environment with PySpark")
+	cmd.Flags().StringVar(&f.hadoop, "hadoop", "", "run jobs on the Hadoop cluster of this state directory (make hadoop-up), not on this host")
 	cmd.Flags().BoolVar(&f.noSamples, "no-samples", false, "start without sample jobs")
 	cmd.Flags().BoolVar(&f.once, "once", false, "exit after the samples; status 0 only if each ended as expected")
 	cmd.Flags().StringSliceVar(&f.parts, "parts", nil, "temporal, modelmanage, worker or starter; may repeat (default: all)")
@@ -108,6 +112,11 @@ func run(ctx context.Context, f flags) error {
 	for _, part := range f.parts {
 		options.Parts = append(options.Parts, stack.Part(part))
 	}
+	if f.hadoop != "" {
+		if err := onHadoop(ctx, f.hadoop, &options); err != nil {
+			return err
+		}
+	}
 	s, err := stack.Start(ctx, options)
 	if err != nil {
 		return err
@@ -137,6 +146,36 @@ func run(ctx context.Context, f flags) error {
 	lookAt(options, jobs)
 	<-ctx.Done()
 	fmt.Println("\nstopping")
+	return nil
+}
+
+// onHadoop makes a running Hadoop cluster the one that jobs run on, and puts this
+// Spark into its file system.
+func onHadoop(ctx context.Context, state string, options *stack.Options) error {
+	cluster, err := hadoop.Load(state)
+	if err != nil {
+		return err
+	}
+	options.Hadoop = &stack.Hadoop{ConfDir: cluster.ConfDir, User: cluster.User, JavaHome: cluster.JavaHome}
+	c, err := stack.WriteConfig(*options)
+	if err != nil {
+		return err
+	}
+	st, dir, err := worker.OpenRuntimes(c, "yarn", worker.Openings{Logger: options.Logger})
+	if err != nil {
+		return err
+	}
+	next := time.Now().Add(2 * time.Second)
+	runtime, err := yarn.StageRuntime(ctx, st, dir, options.Spark.Home, func(done, total int64) {
+		if time.Now().After(next) {
+			next = time.Now().Add(2 * time.Second)
+			fmt.Printf("uploading Spark to the cluster: %d of %d MB\n", done/1e6, total/1e6)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("put Spark into the cluster's file system: %w", err)
+	}
+	fmt.Printf("Hadoop %s at %s has Spark %s\n", cluster.Version, cluster.Addresses.ResourceManagerWeb, runtime.SparkVersion)
 	return nil
 }
 

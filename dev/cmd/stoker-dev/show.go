@@ -13,6 +13,9 @@ import (
 	"github.com/stoker-spark/stoker/dev/samples"
 	"github.com/stoker-spark/stoker/dev/stack"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/file"
+	"github.com/stoker-spark/stoker/worker"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -32,11 +35,26 @@ type row struct {
 // samplesLimit is far more than they need.
 const samplesLimit = 15 * time.Minute
 
+// sampleFiles is where the samples' files by URL lie: in the file system of the
+// cluster that the jobs run on.
+func sampleFiles(s *stack.Stack, state string) (store.Store, string, error) {
+	if s.Options.Hadoop == nil {
+		return file.New(file.Options{DirMode: 0o700}), filepath.Join(state, "samples"), nil
+	}
+	st, _, err := worker.OpenRuntimes(s.Config, "yarn", worker.Openings{Logger: s.Options.Logger})
+	return st, "/user/" + s.Options.Hadoop.User + "/stoker-samples", err
+}
+
 // showSamples creates the sample jobs and shows them until each has ended; it
 // returns how many did not end as expected.
 func showSamples(ctx context.Context, s *stack.Stack, state string) ([]samples.Sample, int) {
 	prefix := "sample-" + time.Now().UTC().Format("20060102-150405")
-	all, err := samples.All(prefix, filepath.Join(state, "samples"))
+	st, dir, err := sampleFiles(s, state)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "stoker-dev:", err)
+		return nil, 1
+	}
+	all, err := samples.All(ctx, prefix, st, dir)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "stoker-dev:", err)
 		return nil, 1

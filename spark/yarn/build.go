@@ -1,0 +1,303 @@
+package yarn
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/spark/yarn/submission"
+	"github.com/stoker-spark/stoker/store"
+)
+
+// Settings are how a cluster's applications are built.
+type Settings struct {
+	// Queue of applications that name none.
+	Queue string
+	// SparkVersion is the line of Spark, "3.5"; Runtimes the directory of staged
+	// ones in the store.
+	SparkVersion, Runtimes string
+	// SparkConfDir holds spark-defaults.conf, spark-env.sh and the like; "" is none.
+	SparkConfDir string
+	// Python on the cluster's hosts; "" is spark-env.sh's, else python3.
+	Python string
+	// JavaHome and JavaMajor of the cluster's hosts.
+	JavaHome  string
+	JavaMajor int
+}
+
+// BuilderOptions of a builder.
+type BuilderOptions struct {
+	Store         store.Store
+	Configuration *hadoop.Configuration
+	// ConfDirs hold the Hadoop client configuration that is sent along.
+	ConfDirs []string
+	Settings Settings
+	Logger   *slog.Logger
+}
+
+// NewBuilder makes the Builder of applications that run on a staged runtime.
+func NewBuilder(o BuilderOptions) (Builder, error) {
+	if o.Store == nil || o.Configuration == nil {
+		return nil, errors.New("a builder of YARN submissions needs a store and a Hadoop configuration")
+	}
+	return &builder{opts: o}, nil
+}
+
+type builder struct {
+	opts BuilderOptions
+
+	mu        sync.Mutex
+	runtime   Runtime
+	runtimeAt time.Time
+}
+
+// dirStaging is the folder of a job directory that plays the part of Spark's
+// own .sparkStaging.
+const dirStaging = ".sparkStaging"
+
+func stagingDir(dir, application string) string { return path.Join(dir, dirStaging, application) }
+
+// Intact implements Builder.
+func (b *builder) Intact(ctx context.Context, dir, application string) (bool, error) {
+	entries, err := b.opts.Store.List(ctx, stagingDir(dir, application))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return len(entries) > 0, err
+}
+
+// Build implements Builder.
+func (b *builder) Build(ctx context.Context, r Request) (rm.SubmissionContext, error) {
+	input, err := b.input(ctx, r)
+	if err != nil {
+		return rm.SubmissionContext{}, err
+	}
+	plan, err := submission.Prepare(input)
+	if err != nil {
+		return rm.SubmissionContext{}, err
+	}
+	for _, w := range plan.Warnings {
+		b.opts.Logger.Warn("application to be submitted", "app", r.Application, "warning", w)
+	}
+	name := path.Join(stagingDir(r.Dir, r.Application), path.Base(plan.ArchiveURL))
+	info, err := b.opts.Store.Stat(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size != int64(len(plan.Archive)) {
+		// The same one stays as it is: a request that went out names its time. Another
+		// is of a request that was never taken, under a configuration of then.
+		if _, err = b.opts.Store.Write(ctx, name, bytes.NewReader(plan.Archive), modeFile); err == nil {
+			info, err = b.opts.Store.Stat(ctx, name)
+		}
+	}
+	if err != nil {
+		return rm.SubmissionContext{}, fmt.Errorf("upload the application's configuration: %w", err)
+	}
+	return plan.Context(submission.Uploaded{URL: plan.ArchiveURL, Size: info.Size, Modified: info.ModTime.UnixMilli()})
+}
+
+func (b *builder) input(ctx context.Context, r Request) (submission.Input, error) {
+	runtime, err := b.findRuntime(ctx)
+	if err != nil {
+		return submission.Input{}, err
+	}
+	conf, env, sparkConf, err := b.configuration(r.Launch)
+	if err != nil {
+		return submission.Input{}, err
+	}
+	hadoopConf, err := readFiles(b.opts.ConfDirs...)
+	if err != nil {
+		return submission.Input{}, job.Errorf(job.CodeInternal, "read the Hadoop configuration: %w", err)
+	}
+	in := submission.Input{
+		ID: r.Application, Name: r.Launch.Name, User: r.User, Tags: r.Tags, Queue: conf["spark.yarn.queue"],
+		StagingDir: b.url(stagingDir(r.Dir, r.Application)), SubmitTime: r.At,
+		Conf: conf, Env: env, HadoopConf: hadoopConf, SparkConf: sparkConf, Runtime: runtime,
+	}
+	if in.Queue == "" {
+		in.Queue = b.opts.Settings.Queue
+	}
+	resources := resolving{ctx: ctx, b: b, dir: r.Dir}
+	in.Program = submission.Program{Resource: resources.one(r.Launch.Main), Class: r.Launch.Class, Args: r.Launch.Args}
+	in.PyFiles = resources.all(r.Launch.PyFiles)
+	in.Files = append(resources.all(r.Launch.Files), resources.tree(path.Join(r.Dir, spark.DirWork))...)
+	in.Jars = resources.all(r.Launch.Jars)
+	in.Archives = resources.all(r.Launch.Archives)
+	if err := errors.Join(resources.errs...); err != nil {
+		return submission.Input{}, err
+	}
+	return in, nil
+}
+
+// runtimeAge is how long a runtime that was found is used before it is looked
+// for again.
+const runtimeAge = 30 * time.Second
+
+func (b *builder) findRuntime(ctx context.Context) (submission.Runtime, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.runtimeAt) > runtimeAge {
+		found, err := FindRuntime(ctx, b.opts.Store, b.opts.Settings.Runtimes, b.opts.Settings.SparkVersion)
+		if err != nil {
+			return submission.Runtime{}, err
+		}
+		b.runtime, b.runtimeAt = found, time.Now()
+	}
+	r := resolving{ctx: ctx, b: b}
+	archive := r.one(b.runtime.Archive.Path)
+	out := submission.Runtime{
+		Spark: b.runtime.SparkVersion, Java: b.opts.Settings.JavaMajor, JavaHome: b.opts.Settings.JavaHome, Archive: &archive,
+		Python:         []submission.Resource{r.one(b.runtime.PySpark.Path), r.one(b.runtime.Py4J.Path)},
+		HadoopProvided: b.runtime.HadoopProvided,
+	}
+	return out, errors.Join(r.errs...)
+}
+
+// configuration merges what spark-submit would find: spark-defaults.conf and
+// spark-env.sh below what the job's options say.
+func (b *builder) configuration(launch spark.Launch) (conf, env map[string]string, files map[string][]byte, err error) {
+	conf, env = map[string]string{}, map[string]string{}
+	if dir := b.opts.Settings.SparkConfDir; dir != "" {
+		if files, err = readFiles(dir); err != nil {
+			return nil, nil, nil, job.Errorf(job.CodeInternal, "read Spark's configuration: %w", err)
+		}
+		defaults, err := submission.ParseDefaults(files["spark-defaults.conf"])
+		if err != nil {
+			return nil, nil, nil, job.Errorf(job.CodeInternal, "read %s: %w", filepath.Join(dir, "spark-defaults.conf"), err)
+		}
+		maps.Copy(conf, defaults)
+		variables, warnings := submission.ParseEnv(files["spark-env.sh"])
+		for _, w := range warnings {
+			b.opts.Logger.Warn("spark-env.sh is not run by a shell", "warning", w)
+		}
+		maps.Copy(env, variables)
+	}
+	maps.Copy(conf, launch.Options.Conf)
+	if python := b.opts.Settings.Python; python != "" {
+		env["PYSPARK_PYTHON"] = python
+	}
+	return conf, env, files, nil
+}
+
+// url is the URL of a path of the store, escaped as Hadoop reads URLs.
+func (b *builder) url(name string) string {
+	root, err := url.Parse(b.opts.Store.URL("/"))
+	if err != nil {
+		panic(fmt.Sprintf("yarn: the store's URLs are none: %v", err))
+	}
+	root.Path = name
+	return root.String()
+}
+
+// resolving turns the names in a launch into resources; errors add up.
+type resolving struct {
+	ctx  context.Context //nolint:containedctx // lives as long as one call
+	b    *builder
+	dir  string
+	errs []error
+}
+
+// one resolves a path, absolute or relative to the job directory, or a URL,
+// with an alias behind '#'.
+func (r *resolving) one(name string) submission.Resource {
+	if strings.HasPrefix(name, "local:") {
+		return submission.Resource{URL: name}
+	}
+	name, alias, _ := strings.Cut(name, "#")
+	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
+		if own := r.b.opts.Store.URL("/"); !strings.HasPrefix(name, own) {
+			r.errs = append(r.errs, job.Errorf(job.CodeInvalid, "%s: only files of the cluster's file system (%s) can be sent along", name, own))
+			return submission.Resource{}
+		}
+		name = u.Path
+	}
+	if !path.IsAbs(name) {
+		name = path.Join(r.dir, name)
+	}
+	info, err := r.b.opts.Store.Stat(r.ctx, name)
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("look at %s: %w", name, err))
+		return submission.Resource{}
+	}
+	return r.resource(info, alias)
+}
+
+func (r *resolving) resource(info store.Info, alias string) submission.Resource {
+	return submission.Resource{URL: r.b.url(info.Path), Name: alias, Size: info.Size, Modified: info.ModTime.UnixMilli()}
+}
+
+func (r *resolving) all(names []string) []submission.Resource {
+	list := make([]submission.Resource, 0, len(names))
+	for _, name := range names {
+		list = append(list, r.one(name))
+	}
+	return list
+}
+
+// tree resolves every file below a directory, named by its path there.
+func (r *resolving) tree(dir string) []submission.Resource {
+	var list []submission.Resource
+	var walk func(at string)
+	walk = func(at string) {
+		entries, err := r.b.opts.Store.List(r.ctx, at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			r.errs = append(r.errs, fmt.Errorf("list %s: %w", at, err))
+			return
+		}
+		for _, entry := range entries {
+			if entry.Dir {
+				walk(entry.Path)
+				continue
+			}
+			list = append(list, r.resource(entry, strings.TrimPrefix(entry.Path, dir+"/")))
+		}
+	}
+	walk(dir)
+	return list
+}
+
+// maxConfFile bounds one configuration file, in bytes.
+const maxConfFile = 4 << 20
+
+// readFiles reads the plain files of directories; of one name the first counts.
+func readFiles(dirs ...string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			name := filepath.Join(dir, entry.Name())
+			info, err := os.Stat(name)
+			if err != nil || !info.Mode().IsRegular() || info.Size() > maxConfFile || files[entry.Name()] != nil {
+				continue
+			}
+			data, err := os.ReadFile(name)
+			if errors.Is(err, fs.ErrPermission) {
+				continue // a keytab beside the configuration
+			}
+			if err != nil {
+				return nil, err
+			}
+			files[entry.Name()] = data
+		}
+	}
+	return files, nil
+}

@@ -1,0 +1,190 @@
+package yarn
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// fakeRM is a ResourceManager as far as ids and states go: it takes a known id
+// for a duplicate, forgets what it is told to, and saves when it likes.
+type fakeRM struct {
+	mu      sync.Mutex
+	started int64
+	next    int
+	apps    map[string]*fakeApp
+	// launches counts how often an id was really taken.
+	launches map[string]int
+	// unsaved keeps new applications in NEW_SAVING.
+	unsaved bool
+	// loseNext forgets the next application right after the answer.
+	loseNext bool
+	// before, if not nil, runs before a request; true means that it answered.
+	before func(w http.ResponseWriter, r *http.Request) bool
+	lists  int
+}
+
+type fakeApp struct {
+	id, user, name, state, final string
+	tags                         []string
+}
+
+func newFakeRM(t *testing.T) (*fakeRM, string) {
+	t.Helper()
+	f := &fakeRM{started: 1700000000000, apps: map[string]*fakeApp{}, launches: map[string]int{}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return f, server.URL
+}
+
+// restart forgets everything if it does not recover, and what was not saved in
+// any case.
+func (f *fakeRM) restart(recovers bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started += 60000
+	for id, app := range f.apps {
+		if !recovers || app.state == "NEW_SAVING" {
+			delete(f.apps, id)
+		}
+	}
+}
+
+func (f *fakeRM) set(id, state, final string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.apps[id].state, f.apps[id].final = state, final
+}
+
+func (f *fakeRM) forget(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.apps, id)
+}
+
+func (f *fakeRM) taken(id string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.launches[id]
+}
+
+func (f *fakeRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.before != nil && f.before(w, r) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	path := strings.TrimPrefix(r.URL.Path, "/ws/v1/cluster/")
+	switch {
+	case path == "info":
+		reply(w, http.StatusOK, map[string]any{"clusterInfo": map[string]any{"haState": "ACTIVE", "startedOn": f.started, "hadoopVersion": "3.4.3"}})
+	case path == "apps/new-application":
+		f.next++
+		reply(w, http.StatusOK, map[string]any{"application-id": fmt.Sprintf("application_%d_%04d", f.started, f.next)})
+	case path == "apps" && r.Method == http.MethodPost:
+		f.submit(w, r)
+	case path == "apps":
+		f.lists++
+		f.list(w, r)
+	case strings.HasSuffix(path, "/state"):
+		f.kill(w, strings.TrimSuffix(strings.TrimPrefix(path, "apps/"), "/state"))
+	default:
+		app, ok := f.apps[strings.TrimPrefix(path, "apps/")]
+		if !ok {
+			unknown(w)
+			return
+		}
+		reply(w, http.StatusOK, map[string]any{"app": app.json()})
+	}
+}
+
+func (f *fakeRM) submit(w http.ResponseWriter, r *http.Request) {
+	data, _ := io.ReadAll(r.Body)
+	var s rm.SubmissionContext
+	if err := xml.Unmarshal(data, &s); err != nil {
+		reply(w, http.StatusBadRequest, map[string]any{})
+		return
+	}
+	w.Header().Set("Location", "http://rm/ws/v1/cluster/apps/"+s.ID)
+	w.WriteHeader(http.StatusAccepted)
+	if f.apps[s.ID] != nil {
+		return
+	}
+	f.launches[s.ID]++
+	state := "ACCEPTED"
+	if f.unsaved {
+		state = "NEW_SAVING"
+	}
+	var tags []string
+	for _, tag := range s.Tags {
+		tags = append(tags, strings.ToLower(tag))
+	}
+	f.apps[s.ID] = &fakeApp{id: s.ID, user: r.URL.Query().Get("user.name"), name: s.Name, state: state, final: "UNDEFINED", tags: tags}
+	if f.loseNext {
+		f.loseNext = false
+		delete(f.apps, s.ID)
+		f.launches[s.ID]-- // it never ran
+	}
+}
+
+func (f *fakeRM) kill(w http.ResponseWriter, id string) {
+	app, ok := f.apps[id]
+	switch {
+	case !ok:
+		unknown(w)
+	case app.state == "FINISHED" || app.state == "FAILED" || app.state == "KILLED":
+		reply(w, http.StatusOK, map[string]any{"state": app.state})
+	default:
+		app.state, app.final = "KILLED", "KILLED"
+		reply(w, http.StatusAccepted, map[string]any{"state": "ACCEPTED"})
+	}
+}
+
+func (f *fakeRM) list(w http.ResponseWriter, r *http.Request) {
+	var apps []any
+	for _, app := range f.apps {
+		wanted := strings.Contains(","+r.URL.Query().Get("states")+",", ","+app.state+",")
+		tagged := false
+		for _, tag := range strings.Split(r.URL.Query().Get("applicationTags"), ",") {
+			for _, own := range app.tags {
+				tagged = tagged || tag == own
+			}
+		}
+		if wanted && tagged {
+			apps = append(apps, app.json())
+		}
+	}
+	if len(apps) == 0 {
+		reply(w, http.StatusOK, map[string]any{"apps": map[string]any{}})
+		return
+	}
+	reply(w, http.StatusOK, map[string]any{"apps": map[string]any{"app": apps}})
+}
+
+func (a *fakeApp) json() map[string]any {
+	return map[string]any{
+		"id": a.id, "user": a.user, "name": a.name, "state": a.state, "finalStatus": a.final,
+		"applicationTags": strings.Join(a.tags, ","), "diagnostics": "Attempt recovered after RM restart",
+		"startedTime": 1700000001000, "launchTime": 1700000002000, "finishedTime": 1700000009000,
+	}
+}
+
+func unknown(w http.ResponseWriter) {
+	reply(w, http.StatusNotFound, map[string]any{"RemoteException": map[string]any{
+		"exception": "NotFoundException", "message": "app not found", "javaClassName": "org.apache.hadoop.yarn.webapp.NotFoundException",
+	}})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
+}

@@ -1,0 +1,76 @@
+package yarn
+
+import (
+	"context"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+)
+
+const (
+	// killEvery is the pause between two requests to end an application.
+	killEvery = 200 * time.Millisecond
+	// margin is added to the request timeout before an application that may have
+	// been sent and is not known is called gone.
+	margin = 2 * time.Second
+)
+
+// Kill implements spark.Manager. An application that may have been sent and
+// that the ResourceManager does not know is fenced, so that its user code can
+// never begin, and looked for once more after every request that was under way
+// has ended.
+func (m *Manager) Kill(ctx context.Context, attempt job.Attempt, reason string) error {
+	dir, reservation, err := m.look(ctx, attempt)
+	if err != nil {
+		return err
+	}
+	// Before anything else: whoever is about to send it reads this last.
+	err = dir.mark(ctx, spark.FileRevoked, note{Reason: job.Head(reason, job.MaxMessage), At: time.Now().UTC()})
+	if err != nil {
+		return m.unavailable("revoke "+attempt.String(), err)
+	}
+	if reservation == nil {
+		return nil
+	}
+	known, err := m.end(ctx, reservation.Application, reason)
+	if known || err != nil {
+		return err
+	}
+	sent, err := dir.exists(ctx, spark.FileIntent)
+	if err != nil {
+		return m.unavailable("look for an earlier launch of "+attempt.String(), err)
+	}
+	if !sent {
+		return nil
+	}
+	if _, err := dir.fence(ctx); err != nil {
+		return m.unavailable("fence "+attempt.String(), err)
+	}
+	if acknowledged, err := dir.exists(ctx, spark.FileAcknowledged); err == nil && acknowledged {
+		return nil // it was taken, and forgotten since: it has ended
+	}
+	if err := pause(ctx, m.opts.RequestTimeout+margin); err != nil {
+		return job.Errorf(job.CodeUnavailable, "cannot confirm that %s is gone: %w", reservation.Application, err)
+	}
+	_, err = m.end(ctx, reservation.Application, reason)
+	return err
+}
+
+// end kills an application until it has ended; false means that it is unknown.
+func (m *Manager) end(ctx context.Context, application, reason string) (known bool, err error) {
+	for {
+		ended, err := m.opts.ResourceManager.Kill(ctx, application, job.Head(reason, job.MaxMessage))
+		switch {
+		case job.CodeOf(err) == job.CodeNotFound:
+			return false, nil
+		case err != nil:
+			return false, err
+		case ended:
+			return true, nil
+		}
+		if err := pause(ctx, killEvery); err != nil {
+			return false, job.Errorf(job.CodeUnavailable, "cannot confirm that %s is gone: %w", application, err)
+		}
+	}
+}

@@ -1,0 +1,388 @@
+//go:build hadoop
+
+package logs_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/hadoop/hadooptest"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/yarn/logs"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store/webhdfs"
+)
+
+// yarn is a real cluster.
+type yarn struct {
+	*testing.T
+	*rm.Client
+	cluster *hadooptest.Cluster
+	// dir is where the test and its applications' masters meet.
+	dir string
+}
+
+func onCluster(t *testing.T) *yarn {
+	t.Helper()
+	c := hadooptest.Find(t)
+	client, err := rm.New(rm.Options{Addresses: []string{c.Addresses.ResourceManagerWeb}, User: c.User, Timeout: time.Minute})
+	require.NoError(t, err)
+	return &yarn{T: t, Client: client, cluster: c, dir: t.TempDir()}
+}
+
+// reader of the cluster's logs, with changes to its options.
+func (y *yarn) reader(change func(o *logs.Options)) *logs.Reader {
+	y.Helper()
+	st, err := webhdfs.New(webhdfs.Options{
+		Addresses: []string{y.cluster.Addresses.NameNodeWeb},
+		HTTP:      hadoop.NewHTTP(hadoop.HTTPOptions{User: y.cluster.User}),
+	})
+	require.NoError(y, err)
+	o := logs.Options{
+		ResourceManager: y.Client, HistoryAddress: y.cluster.Addresses.HistoryWeb,
+		Store: st, RemoteLogDir: "/tmp/logs", User: y.cluster.User, Timeout: time.Minute,
+	}
+	if change != nil {
+		change(&o)
+	}
+	r, err := logs.New(o)
+	require.NoError(y, err)
+	return r
+}
+
+// dead is an address at which nothing answers.
+const dead = "http://127.0.0.1:1"
+
+// readers are one for each way to the logs of an application that ended.
+func (y *yarn) readers() map[string]*logs.Reader {
+	return map[string]*logs.Reader{
+		"whatever is there":             y.reader(nil),
+		"history server":                y.reader(func(o *logs.Options) { o.Store, o.RemoteLogDir = nil, "" }),
+		"file system":                   y.reader(func(o *logs.Options) { o.HistoryAddress = "" }),
+		"file system, no server":        y.reader(func(o *logs.Options) { o.HistoryAddress = dead }),
+		"forgotten, all":                y.reader(func(o *logs.Options) { o.ResourceManager = forgetful{} }),
+		"forgotten, history server":     y.reader(func(o *logs.Options) { o.ResourceManager, o.Store, o.RemoteLogDir = forgetful{}, nil, "" }),
+		"forgotten, file system":        y.reader(func(o *logs.Options) { o.ResourceManager, o.HistoryAddress = forgetful{}, "" }),
+		"file system, the older layout": y.reader(func(o *logs.Options) { o.HistoryAddress, o.OldLayout = "", true }),
+	}
+}
+
+// forgetful is a ResourceManager that has dropped every application.
+type forgetful struct{}
+
+func (forgetful) Application(_ context.Context, id string) (rm.Application, error) {
+	return rm.Application{}, job.Errorf(job.CodeNotFound, "%s is not known", id)
+}
+
+func (forgetful) Attempts(_ context.Context, id string) ([]rm.Attempt, error) {
+	return nil, job.Errorf(job.CodeNotFound, "%s is not known", id)
+}
+
+// submit starts a master: bash with a script, whose $DIR is y.dir and in which
+// "await NAME" waits for a file there.
+func (y *yarn) submit(script string, change func(s *rm.SubmissionContext)) string {
+	y.Helper()
+	reserved, err := y.NewApplication(y.Context())
+	require.NoError(y, err)
+	file := filepath.Join(y.dir, reserved.ID+".sh")
+	head := "DIR=" + y.dir + "\nawait() { until [ -e $DIR/$1 ]; do sleep 0.05; done; }\n"
+	require.NoError(y, os.WriteFile(file, []byte(head+script), 0o644))
+	s := rm.SubmissionContext{
+		ID: reserved.ID, Name: y.Name(), Queue: "default", MaxAttempts: 1, Type: "TEST",
+		Resource: rm.Resource{MemoryMB: 128, VCores: 1},
+		Container: rm.Container{Commands: []string{
+			"bash", file, "1><LOG_DIR>/stdout", "2><LOG_DIR>/stderr",
+		}},
+	}
+	if change != nil {
+		change(&s)
+	}
+	require.NoError(y, y.Submit(y.Context(), s))
+	y.Cleanup(func() { _, _ = y.Kill(context.Background(), s.ID, "the test is over") })
+	return s.ID
+}
+
+// allow lets a master pass an await.
+func (y *yarn) allow(name string) {
+	require.NoError(y, os.WriteFile(filepath.Join(y.dir, name), nil, 0o644))
+}
+
+// state waits for an application's state.
+func (y *yarn) state(id string, is func(rm.Application) bool) rm.Application {
+	y.Helper()
+	for until := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		app, err := y.Application(y.Context(), id)
+		if err == nil && is(app) {
+			return app
+		}
+		require.True(y, time.Now().Before(until), "%s: %v %v", id, app, err)
+	}
+}
+
+// aggregated waits until an application has ended and its logs are aggregated.
+func (y *yarn) aggregated(id string) rm.Application {
+	y.Helper()
+	return y.state(id, func(a rm.Application) bool { return a.State.Ended() && a.LogAggregation == "SUCCEEDED" })
+}
+
+// whole reads a log once it has a size, as far as it is there.
+func (y *yarn) whole(r *logs.Reader, id, stream string, size int64) []byte {
+	y.Helper()
+	for until := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		data, now, err := r.Read(y.Context(), id, stream, 0, 1<<30)
+		if err == nil && now >= size {
+			require.Len(y, data, int(now))
+			return data
+		}
+		if err != nil {
+			require.Equal(y, job.CodeUnavailable, job.CodeOf(err), err)
+		}
+		require.True(y, time.Now().Before(until), "%d bytes of %d: %v", now, size, err)
+	}
+}
+
+func (y *yarn) read(r *logs.Reader, id, stream string, offset int64, limit int) (string, int64) {
+	y.Helper()
+	data, size, err := r.Read(y.Context(), id, stream, offset, limit)
+	require.NoError(y, err)
+	return string(data), size
+}
+
+func TestClusterReadsWhileItRunsAndAfterwards(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	id := y.submit(`printf 'one\n'; printf 'err\n' >&2; : > $LOG_DIRS/empty; await more; printf 'two\n'; await end`, nil)
+	r := y.reader(nil)
+	require.Equal(t, "one\n", string(y.whole(r, id, "stdout", 4)))
+	require.Equal(t, "err\n", string(y.whole(r, id, "stderr", 4)))
+	require.Empty(t, y.whole(r, id, "empty", 0))
+	_, _, err := r.Read(t.Context(), id, "other", 0, 10)
+	require.Equal(t, job.CodeUnavailable, job.CodeOf(err), "it may still come: %v", err)
+	y.allow("more")
+	y.whole(r, id, "stdout", 8)
+
+	check := func(r *logs.Reader) {
+		t.Helper()
+		for _, c := range []struct {
+			offset int64
+			limit  int
+			want   string
+		}{{0, 8, "one\ntwo\n"}, {0, 2, "on"}, {4, 100, "two\n"}, {5, 2, "wo"}, {8, 5, ""}, {100, 5, ""}, {-3, 2, "wo"}, {-100, 3, "one"}, {3, 0, ""}} {
+			data, size := y.read(r, id, "stdout", c.offset, c.limit)
+			require.Equal(t, c.want, data, "%+v", c)
+			require.EqualValues(t, 8, size, "%+v", c)
+		}
+	}
+	check(r)
+	y.allow("end")
+	app := y.aggregated(id)
+	require.Equal(t, rm.StateFailed, app.State, "a master that never registers")
+	for name, r := range y.readers() {
+		t.Log(name)
+		check(r)
+		data, size := y.read(r, id, "empty", 0, 10)
+		require.Empty(t, data)
+		require.Zero(t, size)
+		var none *logs.NoLogError
+		_, _, err := r.Read(t.Context(), id, "other", 0, 10)
+		require.ErrorAs(t, err, &none)
+		require.Equal(t, logs.NoSuchStream, none.Reason)
+		require.Contains(t, none.Streams, "stderr")
+		if !strings.HasPrefix(name, "forgotten") {
+			require.Contains(t, none.Diagnostics, "exitCode: 0")
+		}
+	}
+}
+
+// line is one of a numbered log: ten bytes.
+func line(n int64) string { return fmt.Sprintf("%09d\n", n) }
+
+// TestClusterLosesNothing reads a log without a pause while it grows, its
+// container ends and it is moved: each answer must be right or "try again".
+func TestClusterLosesNothing(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	const lines = 300_000
+	id := y.submit(fmt.Sprintf(`seq -f %%09g 0 %d; await end`, lines-1), nil)
+	r := y.reader(nil)
+	y.whole(r, id, "stdout", 10)
+	var largest int64
+	answers := map[string]int{}
+	random := rand.New(rand.NewPCG(1, 2))
+	for until := time.Now().Add(3 * time.Minute); time.Now().Before(until); {
+		offset := random.Int64N(lines*10 + 100)
+		data, size, err := r.Read(t.Context(), id, "stdout", offset, 1+random.IntN(100_000))
+		if err != nil {
+			require.Equal(t, job.CodeUnavailable, job.CodeOf(err), err)
+			answers[err.Error()]++
+		} else {
+			answers["read"]++
+			require.GreaterOrEqual(t, size, largest, "a log never shrinks")
+			largest = size
+			for i := range data {
+				at := offset + int64(i)
+				require.Equal(t, line(at / 10)[at%10], data[i], "byte %d", at)
+			}
+			if size < offset {
+				require.Empty(t, data)
+			}
+		}
+		if largest == lines*10 {
+			y.allow("end")
+		}
+		if app, err := y.Application(t.Context(), id); err == nil && app.LogAggregation == "SUCCEEDED" && answers["read"] > 50 {
+			break
+		}
+	}
+	require.EqualValues(t, lines*10, largest)
+	t.Log(answers)
+}
+
+func TestClusterBinaryAndLarge(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	// 50 MB of anything, and a line of 5 MB.
+	id := y.submit(`head -c 50000000 /dev/urandom | tee $DIR/bytes; head -c 5000000 /dev/zero | tr '\0' 'x' >&2; : > $DIR/written; await end`, nil)
+	for until := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(y.dir, "written")); err == nil {
+			break
+		}
+		require.True(t, time.Now().Before(until))
+	}
+	want, err := os.ReadFile(filepath.Join(y.dir, "bytes"))
+	require.NoError(t, err)
+	check := func(name string, r *logs.Reader) {
+		t.Helper()
+		sum := sha256.New()
+		began := time.Now()
+		n, err := r.Copy(t.Context(), id, "stdout", sum, 0)
+		require.NoError(t, err, name)
+		require.EqualValues(t, len(want), n, name)
+		expected := sha256.Sum256(want)
+		require.Equal(t, expected[:], sum.Sum(nil), name)
+		t.Logf("%s: 50 MB in %v", name, time.Since(began))
+		var rest bytes.Buffer
+		n, err = r.Copy(t.Context(), id, "stdout", &rest, 49_000_001)
+		require.NoError(t, err, name)
+		require.EqualValues(t, 999_999, n, name)
+		require.True(t, bytes.Equal(want[49_000_001:], rest.Bytes()), name)
+		for _, offset := range []int64{0, 65_535, 65_537, 25_000_000, -1000} {
+			data, size, err := r.Read(t.Context(), id, "stdout", offset, 1000)
+			require.NoError(t, err, name)
+			require.EqualValues(t, len(want), size, name)
+			from := offset
+			if from < 0 {
+				from += size
+			}
+			require.True(t, bytes.Equal(want[from:from+1000], data), "%s, %d", name, offset)
+		}
+		data, size := y.read(r, id, "stderr", 0, 6_000_000)
+		require.EqualValues(t, 5_000_000, size)
+		require.Equal(t, 5_000_000, strings.Count(data, "x"))
+	}
+	check("while it runs", y.reader(nil))
+	y.allow("end")
+	y.aggregated(id)
+	for _, name := range []string{"history server", "file system"} {
+		check(name, y.readers()[name])
+	}
+}
+
+func TestClusterAttempts(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	id := y.submit(`if [ ! -e $DIR/first ]; then : > $DIR/first; echo first; exit 1; fi; echo second; await end`,
+		func(s *rm.SubmissionContext) { s.MaxAttempts = 2 })
+	r := y.reader(nil)
+	for until := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		data, _, err := r.Attempt(2).Read(t.Context(), id, "stdout", 0, 100)
+		if err == nil && len(data) > 0 {
+			break
+		}
+		require.True(t, time.Now().Before(until), err)
+	}
+	check := func(r *logs.Reader) {
+		t.Helper()
+		for attempt, want := range []string{"second\n", "first\n", "second\n"} {
+			data, _ := y.read(r.Attempt(int64(attempt)), id, "stdout", 0, 100)
+			require.Equal(t, want, data, "attempt %d", attempt)
+		}
+	}
+	check(r)
+	y.allow("end")
+	y.aggregated(id)
+	for name, r := range y.readers() {
+		t.Log(name)
+		check(r)
+	}
+}
+
+func TestClusterMasterThatNeverRan(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	r := y.reader(nil)
+	id := y.submit(`echo never`, func(s *rm.SubmissionContext) {
+		s.Container.LocalResources = rm.Map[rm.LocalResource]{"x": {
+			URL: y.cluster.Addresses.DefaultFS + "/no/such/file", Type: rm.TypeFile, Visibility: rm.VisibilityPrivate, Size: 1, Timestamp: 1,
+		}}
+	})
+	y.state(id, func(a rm.Application) bool { return a.State.Ended() })
+	var none *logs.NoLogError
+	for until := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		_, _, err := r.Read(t.Context(), id, "stderr", 0, 100)
+		if job.CodeOf(err) != job.CodeUnavailable {
+			t.Log(err)
+			require.ErrorAs(t, err, &none)
+			break
+		}
+		require.True(t, time.Now().Before(until), err)
+	}
+	require.Equal(t, id, none.Application)
+	require.Contains(t, none.Diagnostics, "No such file or directory", "what YARN says of it")
+	t.Log(none.Reason)
+}
+
+func TestClusterKilledWhileItWaits(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	r := y.reader(nil)
+	// The two don't fit into the cluster together.
+	large := func(s *rm.SubmissionContext) { s.Resource.MemoryMB = 8192 }
+	first := y.submit(`await end`, large)
+	second := y.submit(`await end`, large)
+	y.state(second, func(a rm.Application) bool { return a.State == rm.StateAccepted })
+	_, _, err := r.Read(t.Context(), second, "stderr", 0, 100)
+	require.Equal(t, job.CodeUnavailable, job.CodeOf(err), err)
+	require.Contains(t, err.Error(), "not there yet")
+	for _, id := range []string{second, first} {
+		_, err = y.Kill(t.Context(), id, "enough of\nwaiting")
+		require.NoError(t, err)
+	}
+	y.state(second, func(a rm.Application) bool { return a.State.Ended() })
+	_, _, err = r.Read(t.Context(), second, "stderr", 0, 100)
+	var none *logs.NoLogError
+	require.ErrorAs(t, err, &none)
+	require.Equal(t, logs.NeverStarted, none.Reason)
+	require.Contains(t, none.Diagnostics, "enough of\nwaiting")
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestClusterUnknownApplication(t *testing.T) {
+	t.Parallel()
+	y := onCluster(t)
+	for name, r := range y.readers() {
+		_, _, err := r.Read(t.Context(), "application_1_0001", "stdout", 0, 100)
+		require.Equal(t, job.CodeNotFound, job.CodeOf(err), "%s: %v", name, err)
+	}
+}

@@ -1,0 +1,131 @@
+package logs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/job"
+)
+
+// Reason says why there is no log.
+type Reason string
+
+// The reasons.
+const (
+	// NeverStarted: the application ended before a container of its master wrote
+	// anything.
+	NeverStarted Reason = "never started"
+	// NoSuchStream: the master wrote other files, but not this one.
+	NoSuchStream Reason = "no such stream"
+	// NotKept: the aggregated logs hold nothing of the master. It wrote nothing, or
+	// their time is over (yarn.log-aggregation.retain-seconds).
+	NotKept Reason = "not kept"
+	// Dropped: the log was not aggregated (aggregation is off, or failed) and the
+	// NodeManager has it no longer.
+	Dropped Reason = "dropped"
+)
+
+// NoLogError is in the chain of the not_found error for a log that is not there
+// and will not be. Errors of this kind are final; a log that may still come is
+// unavailable instead.
+type NoLogError struct {
+	Application, Stream string
+	Reason              Reason
+	// Diagnostics are YARN's words about the application, of several lines and at
+	// most 16 KiB: for people, in place of the log. The program did not write them.
+	Diagnostics string
+	// Streams that there are, where Reason is NoSuchStream.
+	Streams []string
+}
+
+// maxDiagnostics bounds YARN's words in a message, in bytes.
+const maxDiagnostics = 300
+
+func (e *NoLogError) Error() string {
+	what := fmt.Sprintf("there is no %s of %s: ", e.Stream, e.Application)
+	switch e.Reason {
+	case NeverStarted:
+		what += "it ended before its master started"
+	case NoSuchStream:
+		what += "its master wrote " + oneLine(strings.Join(e.Streams, ", "))
+	case NotKept:
+		what += "the aggregated logs hold nothing of its master"
+	case Dropped:
+		what += "it was not aggregated and the NodeManager has dropped it"
+	}
+	if e.Diagnostics == "" {
+		return what
+	}
+	return what + "; YARN's diagnostics: " + job.Head(oneLine(e.Diagnostics), maxDiagnostics)
+}
+
+func noLog(e *NoLogError) error { return job.Errorf(job.CodeNotFound, "%w", e) }
+
+// What a source says that has not got the log. All else that it returns is a
+// failure to say anything.
+var (
+	// errUnknown: it knows nothing of the container.
+	errUnknown = errors.New("knows nothing of the container")
+	// errBroken: what it sent is not a log, or not as long as it said.
+	errBroken = errors.New("is broken")
+)
+
+// absentError: it has the container's files, but no such stream.
+type absentError struct{ streams []string }
+
+func (*absentError) Error() string { return "has no such file of the container" }
+
+// broken is a failure that asking for the rest would hide.
+func broken(format string, args ...any) error {
+	return job.Errorf(job.CodeUnavailable, "%s (%w)", fmt.Sprintf(format, args...), errBroken)
+}
+
+// maxMessage bounds what a server's words add to an error, in bytes.
+const maxMessage = 400
+
+// javaClass is what Java puts before the message of a wrapped exception.
+var javaClass = regexp.MustCompile(`^(?:[a-z][a-z0-9]*\.)+[A-Za-z0-9_$]+(?:Exception|Error): `)
+
+// explanation returns a server's own words in one line, "" if they are none for
+// people.
+func explanation(body []byte) string {
+	var remote struct {
+		RemoteException struct {
+			Exception string `json:"exception"`
+			Message   string `json:"message"`
+		} `json:"RemoteException"`
+	}
+	body = bytes.TrimSpace(body)
+	if err := json.Unmarshal(body, &remote); err == nil {
+		message := remote.RemoteException.Message
+		for javaClass.MatchString(message) {
+			message = javaClass.ReplaceAllString(message, "")
+		}
+		if message == "" {
+			message = remote.RemoteException.Exception
+		}
+		return oneLine(message)
+	}
+	// Pages of HTML and cut-off JSON are nobody's words.
+	if bytes.ContainsAny(body, "<{") {
+		return ""
+	}
+	return oneLine(string(body))
+}
+
+// oneLine makes a server's words fit for a message.
+func oneLine(s string) string {
+	s = job.Head(hadoop.Redact(s), 4*maxMessage)
+	s = strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return job.Head(strings.Join(strings.Fields(s), " "), maxMessage)
+}

@@ -1,0 +1,148 @@
+package logs
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store"
+)
+
+// Defaults of Options.
+const (
+	DefaultTimeout  = 10 * time.Second
+	DefaultMaxReply = 8 << 20
+	// DefaultSuffix is yarn.nodemanager.remote-app-log-dir-suffix, "logs", with the
+	// file format's name.
+	DefaultSuffix = "logs-tfile"
+	// DefaultPatience is longer than the ResourceManager's own (10 min,
+	// yarn.log-aggregation-status.time-out.ms).
+	DefaultPatience = 15 * time.Minute
+)
+
+// ResourceManager is what a Reader asks an rm.Client.
+type ResourceManager interface {
+	Application(ctx context.Context, id string) (rm.Application, error)
+	Attempts(ctx context.Context, id string) ([]rm.Attempt, error)
+}
+
+var _ ResourceManager = (*rm.Client)(nil)
+
+// Options of a Reader.
+type Options struct {
+	// ResourceManager says which container the master is, and where. Required.
+	ResourceManager ResourceManager
+	// HistoryAddress of the MapReduce job history server, "http://host:19888", or ""
+	// where there is none. It serves the aggregated logs of all applications.
+	HistoryAddress string
+	// Store with the aggregated logs, for when the history server does not answer;
+	// nil to go without. It is asked in format TFile only.
+	Store store.Store
+	// RemoteLogDir is yarn.nodemanager.remote-app-log-dir, a path in Store.
+	RemoteLogDir string
+	// Suffix of the directory below a user's; "" is DefaultSuffix.
+	Suffix string
+	// OldLayout looks also where Hadoop before 3.3 put the files.
+	OldLayout bool
+	// User that servers are asked as (user.name), on a cluster without Kerberos; ""
+	// where Transport says who asks.
+	User string
+	// Transport adds what a cluster asks for, such as SPNEGO or TLS; nil is a plain
+	// one that uses no proxy.
+	Transport http.RoundTripper
+	// Timeout is how long a server may keep silent, before its answer and within it;
+	// 0 is DefaultTimeout. How long a whole call may take is up to its context.
+	Timeout time.Duration
+	// MaxReply bounds a reply that is no log, in bytes; 0 is DefaultMaxReply. A
+	// container takes 1 kB in a list.
+	MaxReply int64
+	// Patience is for how long after an application's end its logs are still
+	// expected, where the ResourceManager does not say what became of them; 0 is
+	// DefaultPatience.
+	Patience time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Suffix == "" {
+		o.Suffix = DefaultSuffix
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.MaxReply == 0 {
+		o.MaxReply = DefaultMaxReply
+	}
+	if o.Patience == 0 {
+		o.Patience = DefaultPatience
+	}
+	if o.Transport == nil {
+		o.Transport = plainTransport()
+	}
+	o.HistoryAddress = strings.TrimRight(o.HistoryAddress, "/")
+	return o
+}
+
+func (o Options) validate() error {
+	var problems []string
+	if o.ResourceManager == nil {
+		problems = append(problems, "resourceManager: is needed")
+	}
+	if o.HistoryAddress != "" {
+		u, err := url.Parse(o.HistoryAddress)
+		switch {
+		case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+			problems = append(problems, fmt.Sprintf("historyAddress: %q is none like http://host:19888", job.Head(o.HistoryAddress, 100)))
+		case u.User != nil, u.RawQuery != "", u.Fragment != "":
+			problems = append(problems, fmt.Sprintf("historyAddress: %s://%s has more than scheme, host and path", u.Scheme, u.Host))
+		}
+	}
+	if (o.Store == nil) != (o.RemoteLogDir == "") {
+		problems = append(problems, "store, remoteLogDir: one is of no use without the other")
+	}
+	if o.RemoteLogDir != "" && (!path.IsAbs(o.RemoteLogDir) || path.Clean(o.RemoteLogDir) != o.RemoteLogDir) {
+		problems = append(problems, fmt.Sprintf("remoteLogDir: %q is no absolute path without . and ..", job.Head(o.RemoteLogDir, 100)))
+	}
+	if o.Suffix != "" && !isName(o.Suffix) {
+		problems = append(problems, fmt.Sprintf("suffix: %q is no name of a directory", job.Head(o.Suffix, 100)))
+	}
+	if o.Timeout < 0 || o.MaxReply < 0 || o.Patience < 0 {
+		problems = append(problems, "timeout, maxReply, patience: must not be negative")
+	}
+	if strings.ContainsFunc(o.User, isControl) {
+		problems = append(problems, "user: has a control character")
+	}
+	if len(problems) > 0 {
+		return job.Invalid("the options for reading YARN's logs are wrong", problems)
+	}
+	return nil
+}
+
+// maxName is the longest file name that file systems take, in bytes.
+const maxName = 255
+
+// isName reports whether s can be the name of one file or directory.
+func isName(s string) bool {
+	return s != "" && s != "." && s != ".." && len(s) <= maxName && !strings.Contains(s, "/") && !strings.ContainsFunc(s, isControl)
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// plainTransport has no proxy: a cluster's servers are not behind the one that
+// leads to the internet.
+func plainTransport() http.RoundTripper {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       30 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true,
+	}
+}

@@ -1,0 +1,211 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// Reader reads the logs of applications' masters. It is safe for concurrent use.
+type Reader struct {
+	manager  ResourceManager
+	attempt  int64 // 0 is the last
+	patience time.Duration
+	now      func() time.Time
+	// user whose application it may be, if the ResourceManager does not know.
+	user string
+
+	node *node
+	// history and aggregated are nil where there are none.
+	history    *history
+	aggregated *aggregated
+}
+
+// New makes a Reader. It connects to nothing. Wrong options are a job.Error of
+// code invalid.
+func New(o Options) (*Reader, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	w := newWeb(o)
+	r := &Reader{manager: o.ResourceManager, patience: o.Patience, now: time.Now, user: o.User, node: &node{web: w}}
+	if o.HistoryAddress != "" {
+		r.history = &history{web: w, address: o.HistoryAddress}
+	}
+	if o.Store != nil {
+		r.aggregated = &aggregated{store: o.Store, dir: o.RemoteLogDir, suffix: o.Suffix, old: o.OldLayout}
+	}
+	return r, nil
+}
+
+// Attempt returns a Reader of the application's attempt with this number, from 1;
+// 0 is the last one.
+func (r *Reader) Attempt(number int64) *Reader {
+	other := *r
+	other.attempt = number
+	return &other
+}
+
+// Read returns at most limit bytes of a file in the log directory of the
+// application's master, from an offset in bytes, and the file's size now. A
+// negative offset counts from the end; past the end there are no bytes and no
+// error. The log of a running application grows between two calls; that of an
+// ended one stays as it is, wherever it is read from.
+//
+// Of several attempts the last one is read, or the one that Attempt names. An
+// application that ended before its last attempt got a container shows the attempt
+// before.
+func (r *Reader) Read(ctx context.Context, application, stream string, offset int64, limit int) ([]byte, int64, error) {
+	if limit < 0 {
+		return nil, 0, job.Errorf(job.CodeInvalid, "read %s of %s: a limit of %d bytes is none", stream, application, limit)
+	}
+	s, err := r.open(ctx, application, stream, max(offset, -math.MaxInt64/4), int64(limit))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer s.close()
+	want := min(int64(limit), s.size-s.start)
+	if want == 0 {
+		return []byte{}, s.size, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(s.body, want))
+	if err == nil && want == s.size-s.start {
+		err = ending(s.body)
+	}
+	if err == nil && int64(len(data)) < want {
+		err = broken("sent a log that is not as long as it says")
+	}
+	if err != nil {
+		return nil, 0, r.failure(ctx, application, stream, err)
+	}
+	return data, s.size, nil
+}
+
+// ending reads the end of a body, of which all content was read.
+func ending(body io.Reader) error {
+	var one [1]byte
+	_, err := body.Read(one[:])
+	if err == io.EOF { //nolint:errorlint // a body's bare end
+		return nil
+	}
+	return err
+}
+
+// maxResumes bounds how often Copy goes on where a server broke off.
+const maxResumes = 5
+
+// Copy writes a log from a byte offset up to its present end, in bounded memory.
+// Whatever the error, n bytes were written, and from+n is where to go on; only if
+// a writer fails it is the writer's own, and n what that took. Of a running
+// application more may follow.
+func (r *Reader) Copy(ctx context.Context, application, stream string, w io.Writer, from int64) (n int64, err error) {
+	if from < 0 {
+		return 0, job.Errorf(job.CodeInvalid, "copy %s of %s: an offset of %d is none", stream, application, from)
+	}
+	for resumes := 0; ; resumes++ {
+		s, err := r.open(ctx, application, stream, from+n, -1)
+		if err != nil {
+			return n, err
+		}
+		if s.body == nil {
+			return n, nil
+		}
+		to := &remembering{w: w}
+		copied, err := io.Copy(to, s.body)
+		s.close()
+		n += copied
+		switch {
+		case err == nil:
+			return n, nil
+		case to.err != nil:
+			return n, to.err
+		case copied == 0, resumes == maxResumes, errors.Is(err, errBroken), ctx.Err() != nil:
+			return n, r.failure(ctx, application, stream, err)
+		}
+		r = r.Attempt(s.attempt)
+	}
+}
+
+// remembering tells a writer's error from a reader's.
+type remembering struct {
+	w   io.Writer
+	err error
+}
+
+func (m *remembering) Write(p []byte) (int, error) {
+	n, err := m.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	m.err = err
+	return n, err
+}
+
+// failure wraps what went wrong on the way to a log or in it.
+func (r *Reader) failure(ctx context.Context, application, stream string, err error) error {
+	if ctx.Err() != nil {
+		return job.Errorf(job.CodeUnavailable, "read %s of %s: %w", stream, application, ctx.Err())
+	}
+	code := job.CodeOf(err)
+	if code == job.CodeInternal {
+		code = job.CodeUnavailable // a file system's own error
+	}
+	return job.Errorf(code, "read %s of %s: %w", stream, application, err)
+}
+
+// open finds a stream, wherever it is now.
+func (r *Reader) open(ctx context.Context, application, stream string, offset, want int64) (*section, error) {
+	switch {
+	case !rm.ValidID(application):
+		return nil, job.Errorf(job.CodeInvalid, "%q is no id of an application", job.Head(application, 100))
+	case !isName(stream):
+		return nil, job.Errorf(job.CodeInvalid, "%q is no name of a log, such as stdout", job.Head(stream, 100))
+	}
+	m, err := r.find(ctx, application)
+	if err != nil {
+		return nil, err
+	}
+	v := &verdict{}
+	if m.id != "" && !m.ended {
+		if s := v.ask(ctx, r.node, m, stream, offset, want); s != nil {
+			return s, nil
+		}
+	}
+	// The application may have ended while the NodeManager was asked.
+	if err := r.complete(ctx, &m); err != nil {
+		return nil, err
+	}
+	if m.id != "" {
+		for _, source := range r.sources(m, v.asked) {
+			if s := v.ask(ctx, source, m, stream, offset, want); s != nil {
+				return s, nil
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, r.failure(ctx, application, stream, ctx.Err())
+	}
+	return nil, r.judge(m, stream, v)
+}
+
+// sources are those left to ask. The NodeManager comes first, because it drops a
+// log only when the others have it, unless they are known to have it.
+func (r *Reader) sources(m master, nodeAsked bool) []source {
+	var kept []source
+	if r.history != nil {
+		kept = append(kept, r.history)
+	}
+	if r.aggregated != nil {
+		kept = append(kept, r.aggregated)
+	}
+	if nodeAsked || len(kept) > 0 && m.aggregation == aggregationSucceeded {
+		return kept
+	}
+	return append([]source{r.node}, kept...)
+}

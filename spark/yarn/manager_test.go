@@ -1,0 +1,389 @@
+package yarn
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/file"
+)
+
+// bundle is a manager over a fake ResourceManager and a directory.
+type bundle struct {
+	*testing.T
+	rm      *fakeRM
+	m       *Manager
+	opts    Options
+	root    string
+	attempt job.Attempt
+}
+
+// plain builds submissions that hold nothing but a name and tags.
+type plain struct{ store store.Store }
+
+func (p plain) Build(ctx context.Context, r Request) (rm.SubmissionContext, error) {
+	name := filepath.Join(stagingDir(r.Dir, r.Application), "__spark_conf__.zip")
+	if err := p.store.Create(ctx, name, []byte("zip"), modeFile); err != nil && !errors.Is(err, fs.ErrExist) {
+		return rm.SubmissionContext{}, err
+	}
+	return rm.SubmissionContext{ID: r.Application, Name: r.Launch.Name, Queue: "default", Type: "SPARK", Tags: r.Tags}, nil
+}
+
+func (p plain) Intact(ctx context.Context, dir, application string) (bool, error) {
+	return (&builder{opts: BuilderOptions{Store: p.store}}).Intact(ctx, dir, application)
+}
+
+func setup(t *testing.T, change ...func(*Options)) *bundle {
+	t.Helper()
+	t.Parallel()
+	fake, address := newFakeRM(t)
+	b := &bundle{T: t, rm: fake, root: t.TempDir(), attempt: job.Key{Source: "model-manage", ID: "J-7"}.Attempt(1)}
+	client, err := rm.New(rm.Options{Addresses: []string{address}, User: "ann", Timeout: 2 * time.Second})
+	require.NoError(t, err)
+	st := file.New(file.Options{DirMode: modeDir})
+	b.opts = Options{
+		Cluster: "big", Installation: "here", Root: b.root, Store: st, ResourceManager: client, User: "ann",
+		Builder: plain{st}, Recovery: true, RequestTimeout: 100 * time.Millisecond,
+	}
+	for _, f := range change {
+		f(&b.opts)
+	}
+	b.m = b.open()
+	return b
+}
+
+func (b *bundle) open() *Manager {
+	b.Helper()
+	m, err := New(b.opts)
+	require.NoError(b, err)
+	return m
+}
+
+func (b *bundle) dir() string { return spark.JobDir(b.root, b.attempt) }
+
+func (b *bundle) stage() string {
+	b.Helper()
+	r, err := b.m.Reserve(b.Context(), b.attempt, time.Now().Add(time.Hour))
+	require.NoError(b, err)
+	b.put(spark.FileLaunch, `{"name":"a job","pythonDriver":true,"main":"driver.py"}`)
+	b.put(spark.FileStaged, "{}")
+	return r.Application
+}
+
+func (b *bundle) put(name, text string) {
+	b.Helper()
+	require.NoError(b, os.WriteFile(filepath.Join(b.dir(), name), []byte(text), 0o600))
+}
+
+func (b *bundle) submit() error { return b.m.Submit(b.Context(), b.attempt) }
+
+func (b *bundle) observe() job.Observation {
+	b.Helper()
+	o, err := b.open().Observe(b.Context(), b.attempt) // without an old snapshot
+	require.NoError(b, err)
+	return o
+}
+
+func TestReserveIsOneIDForEver(t *testing.T) {
+	b := setup(t)
+	var wait sync.WaitGroup
+	ids := make([]string, 8)
+	for i := range ids {
+		wait.Go(func() {
+			r, err := b.open().Reserve(t.Context(), b.attempt, time.Now().Add(time.Hour))
+			if err == nil {
+				ids[i] = r.Application
+			}
+		})
+	}
+	wait.Wait()
+	for _, id := range ids {
+		require.Equal(t, ids[0], id)
+	}
+	b.opts.Installation = "elsewhere"
+	_, err := b.open().Reserve(t.Context(), b.attempt, time.Now())
+	require.Equal(t, job.CodeConflict, job.CodeOf(err))
+}
+
+func TestSubmitTwiceAndConcurrentlyIsOneApplication(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	var wait sync.WaitGroup
+	for range 6 {
+		wait.Go(func() { require.NoError(t, b.open().Submit(t.Context(), b.attempt)) })
+	}
+	wait.Wait()
+	require.NoError(t, b.submit())
+	require.Equal(t, 1, b.rm.taken(id))
+	require.FileExists(t, filepath.Join(b.dir(), spark.FileAcknowledged))
+	o := b.observe()
+	require.Equal(t, job.StatePending, o.State)
+}
+
+func TestSubmitNeverReserves(t *testing.T) {
+	b := setup(t)
+	require.Equal(t, job.CodeNotFound, job.CodeOf(b.submit()))
+	require.Empty(t, b.rm.launches)
+}
+
+// What may have been sent is sent again only if it was provably never taken.
+func TestSendingAgain(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		// happens between the intent and the next Submit.
+		happens  func(b *bundle, id string)
+		recovery bool
+		launches int
+		code     job.Code
+	}{
+		"worker died before it sent": {func(*bundle, string) {}, true, 1, ""},
+		"restart, recovers":          {func(b *bundle, _ string) { b.rm.restart(true) }, true, 1, ""},
+		"restart without recovery":   {func(b *bundle, _ string) { b.rm.restart(false) }, false, 0, job.CodeConflict},
+		"user code began":            {func(b *bundle, id string) { b.put(spark.FileStarted, `{"owner":"`+id+`","attempt":1}`) }, true, 0, job.CodeConflict},
+		"ran, ended and was forgotten": {func(b *bundle, id string) {
+			require.NoError(b, os.RemoveAll(stagingDir(b.dir(), id)))
+		}, true, 0, job.CodeConflict},
+		"revoked": {func(b *bundle, _ string) { b.put(spark.FileRevoked, "{}") }, true, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			died := errors.New("died")
+			b := setup(t, func(o *Options) {
+				o.Recovery = row.recovery
+				o.Hold = func(_ context.Context, point string) {
+					if point == holdIntent {
+						panic(died)
+					}
+				}
+			})
+			id := b.stage()
+			require.PanicsWithError(t, "died", func() { _ = b.submit() })
+			row.happens(b, id)
+			b.opts.Hold = nil
+			if row.code == job.CodeConflict && name == "ran, ended and was forgotten" {
+				// Build would upload again what an application master removed.
+				b.opts.Builder = plain{b.opts.Store}
+			}
+			err := b.open().Submit(t.Context(), b.attempt)
+			if name == "revoked" {
+				require.ErrorIs(t, err, spark.ErrRevoked)
+			} else {
+				require.Equal(t, row.code, job.CodeOf(err), "%v", err)
+			}
+			require.Equal(t, row.launches, b.rm.taken(id))
+		})
+	}
+}
+
+// An answer is no promise: an application that the ResourceManager lost before it
+// saved is sent again at once.
+func TestLostBeforeItWasSaved(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	b.rm.loseNext = true
+	require.NoError(t, b.submit())
+	require.Equal(t, 1, b.rm.taken(id))
+}
+
+func TestSomebodyElsesApplicationIsNotOurs(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	b.rm.apps[id] = &fakeApp{id: id, user: "mallory", state: "RUNNING", tags: []string{"x"}}
+	err := b.submit()
+	require.Equal(t, job.CodeConflict, job.CodeOf(err))
+	require.ErrorContains(t, err, "mallory")
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	t.Run("before anything was sent", func(t *testing.T) {
+		b := setup(t)
+		id := b.stage()
+		begun := time.Now()
+		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"))
+		require.Less(t, time.Since(begun), time.Second, "nothing can be under way")
+		require.ErrorIs(t, b.submit(), spark.ErrRevoked)
+		require.Zero(t, b.rm.taken(id))
+		require.Equal(t, job.BeganNo, b.observe().Began)
+	})
+	t.Run("while it runs, twice", func(t *testing.T) {
+		b := setup(t)
+		id := b.stage()
+		require.NoError(t, b.submit())
+		b.rm.set(id, "RUNNING", "UNDEFINED")
+		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"))
+		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"))
+		require.Equal(t, job.StateKilled, b.observe().State)
+	})
+	t.Run("a request is under way", func(t *testing.T) {
+		b := setup(t)
+		id := b.stage()
+		sent := make(chan struct{})
+		b.opts.Hold = func(_ context.Context, point string) {
+			if point == holdIntent {
+				close(sent)
+				time.Sleep(300 * time.Millisecond)
+			}
+		}
+		done := make(chan error, 1)
+		m := b.open()
+		go func() { done <- m.Submit(context.WithoutCancel(t.Context()), b.attempt) }()
+		<-sent
+		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"))
+		require.ErrorIs(t, <-done, spark.ErrRevoked)
+		require.Zero(t, b.rm.taken(id))
+		data, err := os.ReadFile(filepath.Join(b.dir(), spark.FileStarted))
+		require.NoError(t, err)
+		require.Contains(t, string(data), `"owner":"stoker"`, "user code can never begin")
+	})
+	t.Run("a request comes late", func(t *testing.T) {
+		b := setup(t)
+		id := b.stage()
+		b.put(spark.FileIntent, "{}")
+		time.AfterFunc(500*time.Millisecond, func() {
+			b.rm.mu.Lock()
+			defer b.rm.mu.Unlock()
+			b.rm.apps[id] = &fakeApp{id: id, user: "ann", state: "ACCEPTED", tags: attemptTags(b.attempt)}
+		})
+		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"))
+		require.Equal(t, job.StateKilled, b.observe().State)
+	})
+	t.Run("the cluster is down", func(t *testing.T) {
+		b := setup(t)
+		b.stage()
+		b.rm.before = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		require.Equal(t, job.CodeUnavailable, job.CodeOf(b.m.Kill(t.Context(), b.attempt, "enough")))
+		require.FileExists(t, filepath.Join(b.dir(), spark.FileRevoked), "revoked all the same")
+	})
+}
+
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		state, final string
+		want         job.State
+	}{
+		"accepted":         {"ACCEPTED", "UNDEFINED", job.StatePending},
+		"running":          {"RUNNING", "UNDEFINED", job.StateRunning},
+		"succeeded":        {"FINISHED", "SUCCEEDED", job.StateSucceeded},
+		"failed":           {"FINISHED", "FAILED", job.StateFailed},
+		"finished killed":  {"FINISHED", "KILLED", job.StateKilled},
+		"finished, silent": {"FINISHED", "UNDEFINED", job.StateFailed},
+		"failed by YARN":   {"FAILED", "FAILED", job.StateFailed},
+		"killed":           {"KILLED", "KILLED", job.StateKilled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			id := b.stage()
+			require.NoError(t, b.submit())
+			b.rm.set(id, row.state, row.final)
+			o := b.observe()
+			require.Equal(t, row.want, o.State)
+			require.Contains(t, o.Raw, row.state)
+		})
+	}
+}
+
+// What the driver wrote counts for this application only, and outlives the
+// ResourceManager's memory.
+func TestObserveReadsTheDriversWord(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	require.NoError(t, b.submit())
+	b.put(spark.FileStarted, `{"owner":"`+id+`","attempt":1,"at":"2026-01-02T03:04:05Z"}`)
+	b.put(spark.FileStatus, `{"version":1,"application":"`+id+`","attempt":1,"state":"returned","end":"2026-01-02T03:05:05Z"}`)
+	b.rm.forget(id)
+	o := b.observe()
+	require.Equal(t, job.StateAbsent, o.State)
+	require.Equal(t, job.BeganYes, o.Began)
+	require.True(t, o.Driver.Returned())
+	require.False(t, o.EndedAt.IsZero())
+	b.put(spark.FileStatus, `{"version":1,"application":"application_1_1","attempt":1,"state":"returned"}`)
+	require.Nil(t, b.observe().Driver)
+}
+
+// However many jobs live, the ResourceManager is asked once per interval.
+func TestLiveJobsShareOneSnapshot(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	require.NoError(t, b.submit())
+	b.rm.set(id, "RUNNING", "UNDEFINED")
+	asked := 0
+	b.rm.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/apps/"+id) {
+			asked++
+		}
+		return false
+	}
+	m := b.open()
+	for range 100 {
+		o, err := m.Observe(t.Context(), b.attempt)
+		require.NoError(t, err)
+		require.Equal(t, job.StateRunning, o.State)
+	}
+	require.Zero(t, asked)
+	require.LessOrEqual(t, b.rm.lists, 4)
+	sightings, err := m.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Len(t, sightings, 1)
+	require.Equal(t, b.attempt, sightings[0].Attempt)
+}
+
+func TestRelease(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	require.NoError(t, b.submit())
+	b.rm.set(id, "RUNNING", "UNDEFINED")
+	require.Equal(t, job.CodeConflict, job.CodeOf(b.m.Release(t.Context(), b.attempt)))
+	b.rm.set(id, "FINISHED", "SUCCEEDED")
+	require.NoError(t, b.m.Release(t.Context(), b.attempt))
+	require.NoError(t, b.m.Release(t.Context(), b.attempt))
+	entries, err := os.ReadDir(b.dir())
+	require.NoError(t, err)
+	for _, entry := range entries {
+		require.True(t, spark.IsMarker(entry.Name()), entry.Name())
+	}
+	require.True(t, b.observe().Released)
+	require.NoError(t, b.submit(), "it was launched before")
+	require.Equal(t, 1, b.rm.taken(id))
+}
+
+func TestTagsNameTheAttempt(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		key := job.Key{
+			Source: rapid.SampledFrom([]string{"model-manage", "api"}).Draw(t, "source"),
+			ID:     rapid.StringN(1, 200, 400).Draw(t, "id"), Rerun: rapid.IntRange(0, 9).Draw(t, "rerun"),
+		}
+		attempt := key.Attempt(rapid.IntRange(1, 99).Draw(t, "attempt"))
+		tags := attemptTags(attempt)
+		require.LessOrEqual(t, len(tags), 8)
+		var kept []string
+		for _, tag := range tags {
+			require.LessOrEqual(t, len(tag), maxTag)
+			kept = append(kept, strings.ToLower(tag))
+		}
+		app := rm.Application{Tags: append(kept, "stoker-here")}
+		got, ok := attemptOf(app)
+		require.True(t, ok)
+		require.Equal(t, attempt, got)
+		require.True(t, ours(app, attempt))
+		require.False(t, ours(app, job.AttemptOf(attempt.Job+"x", attempt.Number)))
+	})
+}

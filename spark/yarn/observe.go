@@ -1,0 +1,181 @@
+package yarn
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// Observe implements spark.Manager. An application that lives is served from
+// the snapshot that all jobs of the cluster share; its end is asked for itself,
+// together with what the driver wrote.
+//
+//	NEW … ACCEPTED                 → pending
+//	RUNNING                        → running
+//	FINISHED and SUCCEEDED         → succeeded
+//	FINISHED otherwise, FAILED     → failed
+//	KILLED, or finished as KILLED  → killed
+//	unknown                        → absent
+//
+// Diagnostics are passed on for people and decide nothing.
+func (m *Manager) Observe(ctx context.Context, attempt job.Attempt) (job.Observation, error) {
+	dir, reservation, err := m.look(ctx, attempt)
+	if err != nil {
+		return job.Observation{}, err
+	}
+	if reservation == nil {
+		return job.Observation{State: job.StateAbsent, Raw: "it is not reserved on this cluster"}, nil
+	}
+	app, known, err := m.application(ctx, reservation.Application)
+	if err != nil {
+		return job.Observation{}, err
+	}
+	var o job.Observation
+	if known {
+		o = observation(app)
+	} else {
+		o = job.Observation{State: job.StateAbsent, Raw: "the ResourceManager does not know " + reservation.Application}
+	}
+	if o.State == job.StatePending || o.State == job.StateRunning {
+		return o, nil
+	}
+	if err := m.addEvidence(ctx, dir, *reservation, &o); err != nil {
+		return job.Observation{}, m.unavailable("read what the driver of "+attempt.String()+" wrote", err)
+	}
+	return o, nil
+}
+
+// application is the ResourceManager's word, from the shared snapshot as long as
+// the application lives.
+func (m *Manager) application(ctx context.Context, id string) (rm.Application, bool, error) {
+	if app, ok, err := m.cache.find(ctx, id); err == nil && ok && !app.State.Ended() {
+		return app, true, nil
+	}
+	return m.ask(ctx, id)
+}
+
+// ask asks the ResourceManager about one application.
+func (m *Manager) ask(ctx context.Context, id string) (rm.Application, bool, error) {
+	app, err := m.opts.ResourceManager.Application(ctx, id)
+	if job.CodeOf(err) == job.CodeNotFound {
+		return rm.Application{}, false, nil
+	}
+	return app, err == nil, err
+}
+
+// observation of what the ResourceManager says alone.
+func observation(app rm.Application) job.Observation {
+	o := job.Observation{Raw: rawWords(app)}
+	switch app.State {
+	case rm.StateRunning:
+		o.State = job.StateRunning
+	case rm.StateFinished:
+		switch app.FinalStatus {
+		case rm.FinalSucceeded:
+			o.State = job.StateSucceeded
+		case rm.FinalKilled:
+			o.State = job.StateKilled
+		case rm.FinalFailed, rm.FinalUndefined, rm.FinalEnded:
+			o.State = job.StateFailed
+		default:
+			o.State = job.StateFailed
+		}
+	case rm.StateFailed:
+		o.State = job.StateFailed
+	case rm.StateKilled:
+		o.State = job.StateKilled
+	case rm.StateNew, rm.StateNewSaving, rm.StateSubmitted, rm.StateAccepted:
+		o.State = job.StatePending
+	default:
+		o.State = job.StatePending // a state of a newer YARN: what it means shows in time
+	}
+	if o.State.Terminal() {
+		o.EndedAt = app.FinishedAt
+	}
+	if o.State != job.StatePending {
+		o.StartedAt = app.LaunchedAt
+	}
+	return o
+}
+
+func rawWords(app rm.Application) string {
+	words := string(app.State)
+	if app.State == rm.StateFinished {
+		words += ", final status " + string(app.FinalStatus)
+	}
+	if app.Diagnostics != "" {
+		words += ": " + app.Diagnostics
+	}
+	return job.Head(words, job.MaxRaw)
+}
+
+// addEvidence adds what lies in the job directory: whether user code began, how
+// it ended by the driver's own word, whether anything is left to collect.
+func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservation, o *job.Observation) error {
+	released, err := dir.exists(ctx, spark.FileReleased)
+	if err != nil {
+		return err
+	}
+	o.Released = released
+	launch, err := readJSON[spark.Launch](ctx, dir, spark.FileLaunch)
+	if err != nil {
+		return err
+	}
+	began, fenced, at, err := dir.started(ctx)
+	if err != nil {
+		return err
+	}
+	if launch != nil && launch.PythonDriver || began || fenced {
+		o.Began = job.BeganNo
+		if began {
+			o.Began = job.BeganYes
+		}
+	}
+	if !at.IsZero() {
+		o.StartedAt = at
+	}
+	report, status, err := dir.status(ctx, r.Application)
+	if err != nil {
+		return err
+	}
+	o.Driver = report
+	if o.State == job.StateAbsent {
+		if !status.End.IsZero() {
+			o.EndedAt = status.End
+		}
+		return m.absent(ctx, dir, r, o)
+	}
+	return nil
+}
+
+// absent decides how final it is that the ResourceManager does not know an
+// application: "never began" holds only if it can no longer begin.
+func (m *Manager) absent(ctx context.Context, dir jobDir, r spark.Reservation, o *job.Observation) error {
+	if o.Began != job.BeganNo {
+		return nil
+	}
+	_, fenced, _, err := dir.started(ctx)
+	if err != nil {
+		return err
+	}
+	revoked, err := dir.exists(ctx, spark.FileRevoked)
+	if err != nil {
+		return err
+	}
+	sent, err := dir.exists(ctx, spark.FileIntent)
+	if err != nil {
+		return err
+	}
+	late := time.Now().After(r.NotAfter.Add(m.opts.RequestTimeout))
+	switch {
+	case fenced, !sent && (revoked || late):
+		o.Raw = fmt.Sprintf("%s was not launched, nor can it be any more", r.Application)
+	default:
+		o.Began = job.BeganUnknown
+	}
+	return nil
+}

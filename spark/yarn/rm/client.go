@@ -1,0 +1,163 @@
+package rm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// Client calls the ResourceManagers of one cluster. It is safe for concurrent
+// use.
+type Client struct {
+	options Options
+	bases   []string
+	http    *http.Client
+	// active is the index of the address that answered last.
+	active atomic.Int32
+}
+
+// New makes a Client. It connects to nothing. Wrong options are a job.Error of
+// code invalid.
+func New(options Options) (*Client, error) {
+	if err := options.validate(); err != nil {
+		return nil, err
+	}
+	options = options.withDefaults()
+	c := &Client{
+		options: options,
+		http: &http.Client{
+			Transport: options.Transport,
+			// A standby's redirect would carry a POST, and whoever is logged in, elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	for _, address := range options.Addresses {
+		c.bases = append(c.bases, strings.TrimRight(address, "/")+"/ws/v1/cluster/")
+	}
+	return c, nil
+}
+
+// request is one call; path is relative to /ws/v1/cluster/.
+type request struct {
+	method, path string
+	query        url.Values
+	// body is XML, nil for none.
+	body []byte
+	// read takes the reply of a call that succeeded. An error of it means that
+	// the server at this address is no active ResourceManager.
+	read func(r reply) error
+}
+
+func (q request) String() string { return q.method + " " + q.path }
+
+// reply of a status 2xx.
+type reply struct {
+	status  int
+	body    []byte
+	address string
+}
+
+// do sends a request to the addresses in turn until an active ResourceManager
+// answers. What that says is final; if none does, the error is unavailable and
+// holds each address's reason.
+func (c *Client) do(ctx context.Context, q request) error {
+	var reasons []string
+	first := int(c.active.Load())
+	for n := range c.bases {
+		i := (first + n) % len(c.bases)
+		err := c.try(ctx, c.bases[i], q)
+		if ctx.Err() != nil && err != nil {
+			return job.Errorf(job.CodeUnavailable, "ResourceManager, %s: %w", q, ctx.Err())
+		}
+		if job.CodeOf(err) != job.CodeUnavailable {
+			c.active.Store(int32(i)) //nolint:gosec // an index of a handful of addresses
+			return err
+		}
+		reasons = append(reasons, c.options.Addresses[i]+" "+err.Error())
+	}
+	return job.Errorf(job.CodeUnavailable, "ResourceManager, %s: %s", q, strings.Join(reasons, "; "))
+}
+
+// try sends a request to one address. An unavailable error is the reason why
+// the address does not serve.
+func (c *Client) try(ctx context.Context, base string, q request) error {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	query := url.Values{}
+	for key, values := range q.query {
+		query[key] = values
+	}
+	if c.options.User != "" {
+		query.Set("user.name", c.options.User)
+	}
+	target := base + q.path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	var body io.Reader
+	if q.body != nil {
+		body = bytes.NewReader(q.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, q.method, target, body)
+	if err != nil {
+		return job.Errorf(job.CodeInternal, "ResourceManager, %s: %w", q, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if q.body != nil {
+		req.Header.Set("Content-Type", "application/xml")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return unreachable(err, c.options.Timeout)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing is lost: what was read was read
+	text, err := io.ReadAll(io.LimitReader(resp.Body, c.options.MaxReply+1))
+	switch {
+	case err != nil:
+		return unreachable(err, c.options.Timeout)
+	case int64(len(text)) > c.options.MaxReply:
+		return job.Errorf(job.CodeUnavailable, "sent a reply larger than %d bytes", c.options.MaxReply)
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return refusal(q, resp, text)
+	}
+	return q.read(reply{status: resp.StatusCode, body: text, address: strings.TrimSuffix(base, "/ws/v1/cluster/")})
+}
+
+// notANumber is what Java writes for a share of nothing, which is no JSON.
+var notANumber = regexp.MustCompile(`(":\s*)(?:NaN|-?Infinity)\b`)
+
+// decode reads JSON into out. Anything else is no active ResourceManager's
+// reply.
+func (r reply) decode(out any) error {
+	text := bytes.TrimSpace(r.body)
+	switch {
+	case bytes.Contains(text, []byte("no active RM")):
+		return standby("")
+	case len(text) == 0:
+		return job.Errorf(job.CodeUnavailable, "sent an empty reply")
+	case text[0] != '{':
+		return job.Errorf(job.CodeUnavailable, "sent something other than JSON; is it a ResourceManager?")
+	}
+	err := json.Unmarshal(text, out)
+	if err != nil {
+		err = json.Unmarshal(notANumber.ReplaceAll(text, []byte("${1}null")), out)
+	}
+	if err != nil {
+		return job.Errorf(job.CodeUnavailable, "sent a broken reply: %s", oneLine(err.Error()))
+	}
+	return nil
+}
+
+// unexpected is the error for a reply that is JSON but not what was asked for.
+func unexpected(format string, args ...any) error {
+	return job.Errorf(job.CodeUnavailable, "sent another reply than asked for: %s", oneLine(fmt.Sprintf(format, args...)))
+}

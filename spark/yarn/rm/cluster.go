@@ -1,0 +1,201 @@
+package rm
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Info is about the active ResourceManager.
+type Info struct {
+	// Address, of Options.Addresses, that it has.
+	Address string
+	// HAState is ACTIVE, or "" where not reported.
+	HAState string
+	// StartedOn is when it started or became active. Without recovery,
+	// applications of an earlier time are forgotten.
+	StartedOn time.Time
+	// Version of YARN, HadoopVersion of Hadoop: "3.4.3".
+	Version, HadoopVersion string
+}
+
+// Info finds the active ResourceManager. The error is unavailable if none of the
+// addresses is active; standbys, which answer this call as well, do not count.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	var info Info
+	err := c.do(ctx, request{method: http.MethodGet, path: "info", read: func(r reply) error {
+		var got struct {
+			Info *struct {
+				HAState   text   `json:"haState"`
+				StartedOn number `json:"startedOn"`
+				Version   text   `json:"resourceManagerVersion"`
+				Hadoop    text   `json:"hadoopVersion"`
+			} `json:"clusterInfo"`
+		}
+		if err := r.decode(&got); err != nil {
+			return err
+		}
+		i := got.Info
+		switch {
+		case i == nil:
+			return unexpected("no cluster information")
+		case i.HAState != "" && i.HAState != "ACTIVE":
+			return standby("")
+		}
+		info = Info{
+			Address: r.address, HAState: string(i.HAState), StartedOn: i.StartedOn.time(),
+			Version: string(i.Version), HadoopVersion: string(i.Hadoop),
+		}
+		return nil
+	}})
+	return info, err
+}
+
+// Queue of the scheduler.
+type Queue struct {
+	// Path as "root.a.b" and Name, its last part.
+	Path, Name string
+	// State is RUNNING, STOPPED or DRAINING, "" where the scheduler has none.
+	State string
+	// NodeLabels that it may use; "*" is all.
+	NodeLabels []string
+	// DefaultNodeLabel is what applications get that ask for none, except those
+	// submitted over REST.
+	DefaultNodeLabel string
+	// DefaultPriority of applications, again except those submitted over REST.
+	DefaultPriority int64
+	// Leaf: applications can be submitted to it.
+	Leaf bool
+}
+
+type wireQueue struct {
+	Name             text       `json:"queueName"`
+	Path             text       `json:"queuePath"`
+	State            text       `json:"state"`
+	NodeLabels       list[text] `json:"nodeLabels"`
+	DefaultNodeLabel text       `json:"defaultNodeLabelExpression"`
+	DefaultPriority  number     `json:"defaultPriority"`
+	Queues           wireQueues `json:"queues"`      // of the CapacityScheduler
+	Children         wireQueues `json:"childQueues"` // of the FairScheduler
+}
+
+// wireQueues is a list of queues, with or without {"queue": …} around it.
+type wireQueues []wireQueue
+
+func (q *wireQueues) UnmarshalJSON(data []byte) error {
+	var wrapped struct {
+		Queue list[wireQueue] `json:"queue"`
+	}
+	*q = nil
+	if json.Unmarshal(data, &wrapped) == nil && wrapped.Queue != nil {
+		*q = wireQueues(wrapped.Queue)
+		return nil
+	}
+	var plain list[wireQueue]
+	if json.Unmarshal(data, &plain) == nil && len(plain) > 0 && plain[0].Name != "" {
+		*q = wireQueues(plain)
+	}
+	return nil
+}
+
+func (w wireQueue) collect(parent string, out []Queue) []Queue {
+	path := string(w.Path)
+	switch {
+	case path != "":
+	case parent == "" || strings.HasPrefix(string(w.Name), parent+"."): // the FairScheduler's names are paths
+		path = string(w.Name)
+	default:
+		path = parent + "." + string(w.Name)
+	}
+	children := slices.Concat(w.Queues, w.Children)
+	q := Queue{
+		Path: path, Name: path[strings.LastIndexByte(path, '.')+1:], State: string(w.State),
+		DefaultNodeLabel: string(w.DefaultNodeLabel), DefaultPriority: int64(w.DefaultPriority), Leaf: len(children) == 0,
+	}
+	for _, label := range w.NodeLabels {
+		q.NodeLabels = append(q.NodeLabels, string(label))
+	}
+	out = append(out, q)
+	for _, child := range children {
+		out = child.collect(path, out)
+	}
+	return out
+}
+
+// Scheduler lists the queues, parents before their children. A scheduler without
+// queues (FIFO) has none.
+func (c *Client) Scheduler(ctx context.Context) ([]Queue, error) {
+	var queues []Queue
+	err := c.do(ctx, request{method: http.MethodGet, path: "scheduler", read: func(r reply) error {
+		var got struct {
+			Scheduler *struct {
+				Info struct {
+					wireQueue
+					Root *wireQueue `json:"rootQueue"`
+				} `json:"schedulerInfo"`
+			} `json:"scheduler"`
+		}
+		if err := r.decode(&got); err != nil {
+			return err
+		}
+		if got.Scheduler == nil {
+			return unexpected("no scheduler")
+		}
+		queues = nil
+		root := got.Scheduler.Info.wireQueue
+		if got.Scheduler.Info.Root != nil {
+			root = *got.Scheduler.Info.Root
+		}
+		if root.Name != "" {
+			queues = root.collect("", nil)
+		}
+		return nil
+	}})
+	return queues, err
+}
+
+// Metrics are the cluster's totals, over all queues. Memory is in MiB.
+type Metrics struct {
+	AppsPending, AppsRunning          int64
+	AvailableMB, AllocatedMB, TotalMB int64
+	AvailableVCores, TotalVCores      int64
+	ActiveNodes, LostNodes            int64
+}
+
+// Metrics reports them.
+func (c *Client) Metrics(ctx context.Context) (Metrics, error) {
+	var m Metrics
+	err := c.do(ctx, request{method: http.MethodGet, path: "metrics", read: func(r reply) error {
+		var got struct {
+			Metrics *struct {
+				AppsPending     number `json:"appsPending"`
+				AppsRunning     number `json:"appsRunning"`
+				AvailableMB     number `json:"availableMB"`
+				AllocatedMB     number `json:"allocatedMB"`
+				TotalMB         number `json:"totalMB"`
+				AvailableVCores number `json:"availableVirtualCores"`
+				TotalVCores     number `json:"totalVirtualCores"`
+				ActiveNodes     number `json:"activeNodes"`
+				LostNodes       number `json:"lostNodes"`
+			} `json:"clusterMetrics"`
+		}
+		if err := r.decode(&got); err != nil {
+			return err
+		}
+		g := got.Metrics
+		if g == nil {
+			return unexpected("no metrics")
+		}
+		m = Metrics{
+			AppsPending: int64(g.AppsPending), AppsRunning: int64(g.AppsRunning),
+			AvailableMB: int64(g.AvailableMB), AllocatedMB: int64(g.AllocatedMB), TotalMB: int64(g.TotalMB),
+			AvailableVCores: int64(g.AvailableVCores), TotalVCores: int64(g.TotalVCores),
+			ActiveNodes: int64(g.ActiveNodes), LostNodes: int64(g.LostNodes),
+		}
+		return nil
+	}})
+	return m, err
+}

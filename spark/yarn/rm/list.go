@@ -1,0 +1,118 @@
+package rm
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// Filter chooses applications; its fields are joined by and, the elements of one
+// by or. Empty fields choose nothing away.
+type Filter struct {
+	// Tags are compared in lower case.
+	Tags   []string
+	States []State
+	// Types such as "SPARK".
+	Types []string
+	User  string
+	Queue string
+	// StartedFrom and FinishedFrom: submitted, or ended, at this time or later.
+	StartedFrom, FinishedFrom time.Time
+	// Limit of the number of applications; 0 is none. It does not choose the
+	// newest: which ones are left out is undefined.
+	Limit int
+	// DeSelects leaves parts out of the reply, to keep it small; see Lean.
+	DeSelects []string
+}
+
+// Lean leaves out what makes replies large and is not in Application.
+var Lean = []string{"resourceRequests", "timeouts", "resourceInfo"}
+
+func (f Filter) query() url.Values {
+	q := url.Values{}
+	set := func(key, value string) {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	words := make([]string, len(f.States))
+	for i, s := range f.States {
+		words[i] = string(s)
+	}
+	set("states", strings.Join(words, ","))
+	set("applicationTags", strings.ToLower(strings.Join(f.Tags, ",")))
+	set("applicationTypes", strings.Join(f.Types, ","))
+	set("user", f.User)
+	set("queue", f.Queue)
+	set("deSelects", strings.Join(f.DeSelects, ","))
+	if !f.StartedFrom.IsZero() {
+		q.Set("startedTimeBegin", strconv.FormatInt(f.StartedFrom.UnixMilli(), 10))
+	}
+	if !f.FinishedFrom.IsZero() {
+		q.Set("finishedTimeBegin", strconv.FormatInt(f.FinishedFrom.UnixMilli(), 10))
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	return q
+}
+
+func (f Filter) validate() error {
+	for _, tag := range f.Tags {
+		if tag == "" || strings.Contains(tag, ",") {
+			return job.Errorf(job.CodeInvalid, "applications cannot be listed by the tag %q", job.Head(tag, 100))
+		}
+	}
+	return nil
+}
+
+// List lists applications in no particular order. The ResourceManager walks
+// through all it knows, under locks: ask once for many, not once each.
+func (c *Client) List(ctx context.Context, filter Filter) ([]Application, error) {
+	if err := filter.validate(); err != nil {
+		return nil, err
+	}
+	var apps []Application
+	err := c.do(ctx, request{method: http.MethodGet, path: "apps", query: filter.query(), read: func(r reply) error {
+		var got struct {
+			Apps object[struct {
+				App list[wireApplication] `json:"app"`
+			}] `json:"apps"`
+		}
+		if err := r.decode(&got); err != nil {
+			return err
+		}
+		if !r.says("apps") && len(r.keys()) > 0 {
+			return unexpected("no applications")
+		}
+		apps = make([]Application, 0, len(got.Apps.value.App))
+		for _, w := range got.Apps.value.App {
+			app, err := w.application()
+			if err != nil {
+				return err
+			}
+			apps = append(apps, app)
+		}
+		return nil
+	}})
+	return apps, err
+}
+
+// keys of the reply's outermost object.
+func (r reply) keys() map[string]json.RawMessage {
+	var keys map[string]json.RawMessage
+	_ = json.Unmarshal(r.body, &keys) // it was decoded before
+	return keys
+}
+
+// says reports whether the reply has a key at all, if only with null.
+func (r reply) says(key string) bool {
+	_, ok := r.keys()[key]
+	return ok
+}

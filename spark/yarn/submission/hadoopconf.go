@@ -1,0 +1,131 @@
+package submission
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// siteFiles are the files that a Hadoop configuration consists of, later ones win.
+var siteFiles = []string{"core-site.xml", "hdfs-site.xml", "mapred-site.xml", "yarn-site.xml"}
+
+// mergeHadoop reads the Hadoop configuration and lays spark.hadoop.* and spark.hive.*
+// over it.
+func (b *builder) mergeHadoop() {
+	b.checkFileNames("hadoopConf", b.in.HadoopConf)
+	b.checkFileNames("sparkConf", b.in.SparkConf)
+	b.hadoop = map[string]string{}
+	files, final := b.hadoopFiles(), map[string]bool{}
+	for _, name := range siteFiles {
+		data, ok := files[name]
+		if !ok {
+			continue
+		}
+		properties, err := readHadoop(data)
+		if err != nil {
+			b.problemf("hadoopConf: %s %v", name, err)
+			continue
+		}
+		for _, p := range properties {
+			if final[p.Name] {
+				continue
+			}
+			b.hadoop[p.Name] = p.Value
+			final[p.Name] = p.Final
+		}
+	}
+	if b.hadoop["fs.defaultFS"] == "" && !b.populatesHadoop() {
+		b.problemf("hadoopConf: has no fs.defaultFS; containers read where the cluster is from core-site.xml and yarn-site.xml")
+	}
+	for key, value := range b.conf.values {
+		if name, ok := strings.CutPrefix(key, "spark.hadoop."); ok && name != "" {
+			b.hadoop[name] = value
+		}
+	}
+	for key, value := range b.conf.values {
+		if name, ok := strings.CutPrefix(key, "spark.hive."); ok && name != "" {
+			if _, set := b.hadoop["hive."+name]; !set {
+				b.hadoop["hive."+name] = value
+			}
+		}
+	}
+}
+
+type hadoopProperty struct {
+	Name, Value string
+	Final       bool
+}
+
+// readHadoop reads a file of Hadoop's configuration. References in values are left
+// to whoever reads them.
+func readHadoop(data []byte) ([]hadoopProperty, error) {
+	var document struct {
+		XMLName    xml.Name `xml:"configuration"`
+		Properties []struct {
+			Name      string  `xml:"name"`
+			Value     *string `xml:"value"`
+			Final     string  `xml:"final"`
+			NameAttr  string  `xml:"name,attr"`
+			ValueAttr *string `xml:"value,attr"`
+			FinalAttr string  `xml:"final,attr"`
+		} `xml:"property"`
+		Include []struct{} `xml:"include"`
+	}
+	decoder := xml.NewDecoder(bytes.NewReader(data))
+	decoder.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
+		if strings.EqualFold(charset, "us-ascii") {
+			return r, nil
+		}
+		return nil, fmt.Errorf("the character set %s cannot be read, only UTF-8", charset)
+	}
+	if err := decoder.Decode(&document); err != nil {
+		return nil, fmt.Errorf("is no Hadoop configuration: %w", err)
+	}
+	if len(document.Include) > 0 {
+		return nil, errors.New("includes another file, which would not be found on the nodes")
+	}
+	var properties []hadoopProperty
+	for _, p := range document.Properties {
+		name, value := strings.TrimSpace(p.Name), p.Value
+		if name == "" {
+			name = p.NameAttr
+		}
+		if value == nil {
+			value = p.ValueAttr
+		}
+		if name == "" || value == nil {
+			continue
+		}
+		properties = append(properties, hadoopProperty{
+			Name: name, Value: *value, Final: strings.TrimSpace(p.Final) == "true" || p.FinalAttr == "true",
+		})
+	}
+	return properties, nil
+}
+
+// writeHadoop writes a Hadoop configuration, sorted by name. What XML cannot carry is
+// left out; it is in the Spark configuration too.
+func writeHadoop(properties map[string]string) []byte {
+	var b bytes.Buffer
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8" standalone="no"?>` + "\n<configuration>\n")
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		value := properties[name]
+		if !rm.ValidText(name) || !rm.ValidText(value) {
+			continue
+		}
+		b.WriteString("<property><name>")
+		_ = xml.EscapeText(&b, []byte(name)) // writes to memory
+		b.WriteString("</name><value>")
+		_ = xml.EscapeText(&b, []byte(value))
+		b.WriteString("</value></property>\n")
+	}
+	b.WriteString("</configuration>\n")
+	return b.Bytes()
+}

@@ -1,0 +1,169 @@
+package submission
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// places is where resources lie in the containers' directories.
+type places struct {
+	// resources of the application master's container, by link name.
+	resources rm.Map[rm.LocalResource]
+	// cached are those that executors get too, in order.
+	cached []cached
+	// uris and names that were given before: Spark compares file names, not link names.
+	uris, names map[string]bool
+}
+
+type cached struct {
+	uri      string // with the link name as its fragment
+	resource rm.LocalResource
+}
+
+func newPlaces() places {
+	return places{resources: rm.Map[rm.LocalResource]{}, uris: map[string]bool{}, names: map[string]bool{}}
+}
+
+// manner is how a resource is to be placed.
+type manner struct {
+	// field of the input, for messages.
+	field string
+	// archive is unpacked.
+	archive bool
+	// link name, instead of the resource's own.
+	link string
+	// dir in front of the link name.
+	dir string
+	// masterOnly: executors do not get it.
+	masterOnly bool
+	// evenAgain: a file of the same name given before does not matter, only its link
+	// name.
+	evenAgain bool
+}
+
+// placed is what became of a resource.
+type placed struct {
+	location
+	// name is the resource's own link name; link is where it lies, with its
+	// directory, "" if it lies nowhere.
+	name, link string
+	// repeated: the same URL, or another with the same file name, was given before.
+	// Spark passes over it.
+	repeated bool
+}
+
+// place puts a resource into the containers' directories, unless it is local:. ok is
+// false if there is a problem with it.
+func (b *builder) place(r Resource, how manner) (p placed, ok bool) {
+	l, err := parseLocation(r.URL)
+	if err != nil {
+		b.problemf("%s: %s %v", how.field, show(r.URL), err)
+		return placed{}, false
+	}
+	p = placed{location: l, name: linkName(r, l)}
+	if problem := nameProblem(p.name); problem != "" {
+		b.problemf("%s: the name %s %s", how.field, show(p.name), problem)
+		return p, false
+	}
+	if problem := pathProblem(l.path); problem != "" {
+		b.problemf("%s: %s %s", how.field, show(r.URL), problem)
+		return p, false
+	}
+	if l.isLocal() {
+		return p, true
+	}
+	if r.Size < 0 || r.Modified <= 0 {
+		b.problemf("%s: %s has no size or no modification time", how.field, show(r.URL))
+		return p, false
+	}
+	p.repeated = b.places.uris[l.withAlias(p.name)] || b.places.names[l.base()]
+	b.places.uris[l.withAlias(p.name)], b.places.names[l.base()] = true, true
+	if p.repeated && !how.evenAgain {
+		return p, true
+	}
+
+	p.link = path.Join(how.dir, p.name)
+	if how.link != "" {
+		p.link = how.link
+	} else if isReserved(p.link, how.dir) {
+		b.problemf("%s: the name %s is for Spark's and YARN's own files", how.field, show(p.link))
+		return p, false
+	}
+	if before, taken := b.places.resources[p.link]; taken {
+		if how.masterOnly && before.URL == l.String() {
+			return p, true // everyone gets it already
+		}
+		b.problemf("%s: the name %s is taken by another file", how.field, show(p.link))
+		return p, false
+	}
+	resource := rm.LocalResource{
+		URL: l.String(), Type: rm.TypeFile, Visibility: rm.VisibilityPrivate, Size: r.Size, Timestamp: r.Modified,
+	}
+	if how.archive {
+		resource.Type = rm.TypeArchive
+	}
+	if r.Public {
+		resource.Visibility = rm.VisibilityPublic
+	}
+	b.places.resources[p.link] = resource
+	if !how.masterOnly {
+		b.places.cached = append(b.places.cached, cached{uri: l.named(p.link), resource: resource})
+	}
+	return p, true
+}
+
+func linkName(r Resource, l location) string {
+	switch {
+	case r.Name != "":
+		return r.Name
+	case l.fragment != "":
+		return l.fragment
+	}
+	return l.base()
+}
+
+// isReserved: names that Spark and the NodeManager use themselves.
+func isReserved(link, dir string) bool {
+	first, _, _ := strings.Cut(link, "/")
+	return dir == "" && slices.Contains([]string{
+		linkConf, linkLibs, linkApp, dirPyFiles, "launch_container.sh", "container_tokens",
+		"default_container_executor.sh", "default_container_executor_session.sh", "tmp", "sysfs",
+	}, first)
+}
+
+// nameProblem says why YARN could not link a file under a name, or Spark not list it.
+func nameProblem(name string) string {
+	switch {
+	case name == "", strings.HasPrefix(name, "/"), path.Clean(name) != name, name == "..", strings.HasPrefix(name, "../"), name == ".":
+		return "does not stay in the container's directory"
+	case strings.ContainsRune(name, ','):
+		return "has a comma, which separates files in Spark's lists"
+	case strings.ContainsAny(name, "\"$`\\"):
+		return "has a quote, dollar sign or backslash, which YARN's launch script does not quote"
+	case strings.Contains(name, "{{"), strings.Contains(name, "}}"):
+		return "has doubled braces, which YARN replaces"
+	case !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
+		return "has control characters"
+	}
+	return ""
+}
+
+// pathProblem says the same of the path, of which the last element is a name too.
+func pathProblem(p string) string {
+	if strings.ContainsRune(p, ',') {
+		return "has a comma, which separates files in Spark's lists"
+	}
+	if base := path.Base(p); strings.ContainsAny(base, "\"$`\\") {
+		return "has a quote, dollar sign or backslash in its name, which YARN's launch script does not quote"
+	}
+	return ""
+}
+
+// field names an element of the input in messages.
+func field(name string, i int) string { return fmt.Sprintf("%s[%d]", name, i) }

@@ -1,0 +1,272 @@
+package yarn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// Builder turns a staged launch into what is sent to the ResourceManager.
+type Builder interface {
+	// Build uploads what the application needs beside its staged files and
+	// returns the submission. It is idempotent: built again, before or after the
+	// application was sent, it changes no file that was there.
+	Build(ctx context.Context, r Request) (rm.SubmissionContext, error)
+	// Intact reports whether what Build uploaded for a job directory is still
+	// there: an application master removes it when it ends.
+	Intact(ctx context.Context, dir, application string) (bool, error)
+}
+
+// Request is what a submission is built from.
+type Request struct {
+	Application string
+	Launch      spark.Launch
+	// Dir is the job directory.
+	Dir string
+	// User, Tags as the manager wants them.
+	User string
+	Tags []string
+	// At is when the attempt was reserved: the same in each build.
+	At time.Time
+}
+
+// Submit implements spark.Manager.
+//
+// What makes it idempotent is that a ResourceManager takes an id that it knows
+// for a duplicate and does nothing. It forgets ids, though: by a restart
+// without recovery, and finished ones beyond a limit. So an application that
+// may have been sent is sent again only if it is proven never to have been
+// taken.
+func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
+	dir, reservation, err := m.look(ctx, attempt)
+	switch {
+	case err != nil:
+		return err
+	case reservation == nil:
+		return job.Errorf(job.CodeNotFound, "%s is not reserved on cluster %s", attempt, m.opts.Cluster)
+	}
+	s := sending{m: m, dir: dir, attempt: attempt, reservation: *reservation}
+	if sent, err := s.sent(ctx); sent || err != nil {
+		return err
+	}
+	if err := s.mayBeSent(ctx); err != nil {
+		return err
+	}
+	submission, err := s.build(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.intend(ctx); err != nil {
+		return err
+	}
+	m.opts.Hold(ctx, holdIntent)
+	if err := s.wanted(ctx); err != nil {
+		return err
+	}
+	if err := m.opts.ResourceManager.Submit(ctx, submission); err != nil {
+		return fmt.Errorf("send %s: %w", reservation.Application, err)
+	}
+	m.opts.Hold(ctx, holdLaunch)
+	if err := s.confirm(ctx, submission); err != nil {
+		return err
+	}
+	m.opts.Logger.Info("application submitted", "cluster", m.opts.Cluster, "job", attempt.Job, "attempt", attempt.Number,
+		"app", reservation.Application)
+	return nil
+}
+
+// sending is one Submit at work.
+type sending struct {
+	m           *Manager
+	dir         jobDir
+	attempt     job.Attempt
+	reservation spark.Reservation
+	before      *intent
+}
+
+// sent reports whether the application was sent before; then it makes sure that
+// this is on record.
+func (s *sending) sent(ctx context.Context) (bool, error) {
+	acknowledged, err := s.dir.exists(ctx, spark.FileAcknowledged)
+	if err != nil {
+		return false, s.m.unavailable("look for an earlier launch of "+s.attempt.String(), err)
+	}
+	if acknowledged {
+		return true, nil
+	}
+	app, err := s.m.opts.ResourceManager.Application(ctx, s.reservation.Application)
+	switch {
+	case job.CodeOf(err) == job.CodeNotFound:
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	if !app.State.Saved() {
+		return false, nil // not saved yet: sent again, it is a duplicate
+	}
+	return true, s.acknowledge(ctx, app)
+}
+
+// wanted: nobody revoked the attempt, and its time has not passed. It is the
+// last look before the request goes out.
+func (s *sending) wanted(ctx context.Context) error {
+	revoked, err := s.dir.exists(ctx, spark.FileRevoked)
+	switch {
+	case err != nil:
+		return s.m.unavailable("look for a revocation of "+s.attempt.String(), err)
+	case revoked, time.Now().After(s.reservation.NotAfter):
+		return spark.ErrRevoked
+	}
+	return nil
+}
+
+// mayBeSent: it was never sent, or what was sent was provably never taken.
+func (s *sending) mayBeSent(ctx context.Context) error {
+	if err := s.wanted(ctx); err != nil {
+		return err
+	}
+	began, _, _, err := s.dir.started(ctx)
+	if err != nil {
+		return s.m.unavailable("look for a start of "+s.attempt.String(), err)
+	}
+	if began {
+		return job.Errorf(job.CodeConflict, "%s has begun before, and the ResourceManager no longer knows it", s.reservation.Application)
+	}
+	if s.before, err = readJSON[intent](ctx, s.dir, spark.FileIntent); err != nil {
+		return s.m.unavailable("read the intent of "+s.attempt.String(), err)
+	}
+	if s.before == nil {
+		exists, err := s.dir.exists(ctx, spark.FileIntent)
+		if err != nil || !exists {
+			return err
+		}
+		s.before = &intent{} // made by a worker that died while it wrote
+	}
+	return s.neverTaken(ctx)
+}
+
+// neverTaken decides whether an application that may have been sent, and that
+// the ResourceManager does not know, was never taken by it.
+func (s *sending) neverTaken(ctx context.Context) error {
+	info, err := s.m.opts.ResourceManager.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if !s.before.StartedOn.IsZero() && !info.StartedOn.Equal(s.before.StartedOn) && !s.m.opts.Recovery {
+		return job.Errorf(job.CodeConflict, "the ResourceManager was restarted without recovery after %s may have been sent, so nobody knows whether it ran",
+			s.reservation.Application)
+	}
+	// A taken application that ended and was forgotten has removed its staging
+	// directory.
+	intact, err := s.m.opts.Builder.Intact(ctx, s.dir.path, s.reservation.Application)
+	if err != nil {
+		return s.m.unavailable("look at the staging directory of "+s.attempt.String(), err)
+	}
+	if !intact {
+		return job.Errorf(job.CodeConflict, "the staging directory of %s is gone and the ResourceManager does not know it: it may have run", s.reservation.Application)
+	}
+	return nil
+}
+
+// build reads the launch and uploads what the application needs.
+func (s *sending) build(ctx context.Context) (rm.SubmissionContext, error) {
+	launch, err := readJSON[spark.Launch](ctx, s.dir, spark.FileLaunch)
+	if err != nil {
+		return rm.SubmissionContext{}, s.m.unavailable("read the launch of "+s.attempt.String(), err)
+	}
+	staged, err := s.dir.exists(ctx, spark.FileStaged)
+	if err != nil {
+		return rm.SubmissionContext{}, s.m.unavailable("look for the staged files of "+s.attempt.String(), err)
+	}
+	if launch == nil || !staged {
+		return rm.SubmissionContext{}, job.Errorf(job.CodeInternal, "%s is not staged", s.attempt)
+	}
+	return s.m.opts.Builder.Build(ctx, Request{
+		Application: s.reservation.Application, Launch: *launch, Dir: s.dir.path, User: s.m.opts.User,
+		Tags: append(attemptTags(s.attempt), s.m.installationTag()), At: s.reservation.CreatedAt,
+	})
+}
+
+// intend writes down that the application is about to be sent.
+func (s *sending) intend(ctx context.Context) error {
+	if s.before != nil {
+		return nil
+	}
+	info, err := s.m.opts.ResourceManager.Info(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.dir.create(ctx, spark.FileIntent, intent{Application: s.reservation.Application, StartedOn: info.StartedOn, At: time.Now().UTC()})
+	if errors.Is(err, fs.ErrExist) {
+		// Another Submit of this attempt is under way; its request and ours are one
+		// to the ResourceManager.
+		return nil
+	}
+	if err != nil {
+		return s.m.unavailable("write the intent of "+s.attempt.String(), err)
+	}
+	return nil
+}
+
+// confirmEvery is the pause between two looks at an application that was sent.
+const confirmEvery = 50 * time.Millisecond
+
+// confirm waits until the ResourceManager has saved the application: its answer
+// alone does not say so. One that it has lost meanwhile is sent again.
+func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) error {
+	resent := false
+	for {
+		app, err := s.m.opts.ResourceManager.Application(ctx, s.reservation.Application)
+		switch {
+		case job.CodeOf(err) == job.CodeNotFound && !resent:
+			if err := s.wanted(ctx); err != nil {
+				return err
+			}
+			// It was restarted before it saved.
+			if err := s.m.opts.ResourceManager.Submit(ctx, submission); err != nil {
+				return err
+			}
+			resent = true
+		case err != nil:
+			return err
+		case app.State.Saved():
+			return s.acknowledge(ctx, app)
+		}
+		if err := pause(ctx, confirmEvery); err != nil {
+			return job.Errorf(job.CodeUnavailable, "%s was sent but is not accepted yet: %w", s.reservation.Application, err)
+		}
+	}
+}
+
+// acknowledge verifies that what runs under our id is ours, and records that it
+// was taken: the ResourceManager compares neither user nor content of a
+// duplicate.
+func (s *sending) acknowledge(ctx context.Context, app rm.Application) error {
+	if app.User != s.m.opts.User || !ours(app, s.attempt) {
+		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s and has tags %q",
+			app.ID, s.m.opts.Cluster, app.User, app.Tags)
+	}
+	err := s.dir.mark(ctx, spark.FileAcknowledged, note{Application: app.ID, At: time.Now().UTC()})
+	if err != nil {
+		return s.m.unavailable("record the launch of "+s.attempt.String(), err)
+	}
+	return nil
+}
+
+// pause waits, or returns why it could not.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

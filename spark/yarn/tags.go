@@ -1,0 +1,101 @@
+package yarn
+
+import (
+	"encoding/base32"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// Tags say whose an application is. ResourceManagers take ten of a hundred
+// characters and make them lower-case, so a name that would not survive that
+// goes in base32, in pieces.
+const (
+	tagInstallation = "stoker-"
+	tagAttempt      = "stoker-job-"   // <name>.<attempt>
+	tagPiece        = "stoker-job32-" // <n>-<piece of name.attempt in base32>
+	maxTag          = 100
+	pieceLength     = 80
+)
+
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// installationTag marks every application of this installation.
+func (m *Manager) installationTag() string {
+	name := m.opts.Installation
+	if !plainTag(name) || len(tagInstallation)+len(name) > maxTag {
+		name = base32Lower.EncodeToString([]byte(name))
+		name = name[:min(len(name), pieceLength)]
+	}
+	return tagInstallation + name
+}
+
+// attemptTags name the attempt that an application belongs to.
+func attemptTags(attempt job.Attempt) []string {
+	name := attempt.Job + "." + strconv.Itoa(attempt.Number)
+	if plainTag(name) && len(tagAttempt)+len(name) <= maxTag {
+		return []string{tagAttempt + name}
+	}
+	encoded := base32Lower.EncodeToString([]byte(name))
+	var tags []string
+	for piece := range slices.Chunk([]byte(encoded), pieceLength) {
+		tags = append(tags, fmt.Sprintf("%s%d-%s", tagPiece, len(tags), piece))
+	}
+	return tags
+}
+
+// plainTag: a tag of these characters comes back as it was sent.
+func plainTag(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
+	})
+}
+
+// attemptOf reads which attempt an application belongs to.
+func attemptOf(app rm.Application) (job.Attempt, bool) {
+	var pieces [10]string
+	name := ""
+	for _, tag := range app.Tags {
+		if plain, ok := strings.CutPrefix(tag, tagAttempt); ok {
+			name = plain
+		}
+		rest, ok := strings.CutPrefix(tag, tagPiece)
+		if !ok {
+			continue
+		}
+		number, piece, _ := strings.Cut(rest, "-")
+		if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < len(pieces) {
+			pieces[n] = piece
+		}
+	}
+	if encoded := strings.Join(pieces[:], ""); name == "" && encoded != "" {
+		decoded, err := base32Lower.DecodeString(encoded)
+		if err != nil {
+			return job.Attempt{}, false
+		}
+		name = string(decoded)
+	}
+	dot := strings.LastIndexByte(name, '.')
+	if dot <= 0 {
+		return job.Attempt{}, false
+	}
+	number, err := strconv.Atoi(name[dot+1:])
+	if err != nil || number < 1 {
+		return job.Attempt{}, false
+	}
+	return job.AttemptOf(name[:dot], number), true
+}
+
+// ours reports whether an application is the attempt's.
+func ours(app rm.Application, attempt job.Attempt) bool {
+	for _, tag := range attemptTags(attempt) {
+		if !slices.Contains(app.Tags, tag) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,124 @@
+package worker
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/yarn"
+	"github.com/stoker-spark/stoker/spark/yarn/logs"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/hdfs"
+)
+
+// hadoopCluster is the Hadoop cluster behind a cluster of type yarn.
+type hadoopCluster struct {
+	configuration *hadoop.Configuration
+	confDirs      []string
+	user          string
+	store         store.Store
+}
+
+// openHadoop reads the client configuration and opens the file system.
+func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
+	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User}
+	if len(h.confDirs) == 0 {
+		for _, variable := range []string{"HADOOP_CONF_DIR", "YARN_CONF_DIR"} {
+			if dir := os.Getenv(variable); dir != "" && !slices.Contains(h.confDirs, dir) {
+				h.confDirs = append(h.confDirs, dir)
+			}
+		}
+	}
+	if len(h.confDirs) == 0 {
+		return h, job.Errorf(job.CodeInvalid, "clusters.%s.yarn.confDirs: is needed, or HADOOP_CONF_DIR in the environment", name)
+	}
+	var err error
+	if h.configuration, err = hadoop.Load(h.confDirs...); err != nil {
+		return h, err
+	}
+	if h.user == "" {
+		if h.user, err = hadoop.CurrentUser(); err != nil {
+			return h, err
+		}
+	}
+	options, err := hdfs.FromConfiguration(h.configuration, "")
+	if err != nil {
+		return h, err
+	}
+	options.User, options.DirMode, options.Logger = h.user, 0o700, o.Logger
+	h.store, err = hdfs.New(options)
+	return h, err
+}
+
+// OpenRuntimes opens what "stoker runtime stage" needs of a cluster: its file
+// system, and where runtimes lie in it.
+func OpenRuntimes(c config.Config, name string, o Openings) (st store.Store, dir string, err error) {
+	settings, ok := c.Clusters[name]
+	if !ok || settings.Type != config.TypeYARN {
+		return nil, "", job.Errorf(job.CodeInvalid, "cluster %q is not a configured cluster of type yarn; the configured ones are %v", name, c.ClusterNames())
+	}
+	h, err := openHadoop(name, settings.YARN, o)
+	return h.store, settings.YARN.Runtimes, err
+}
+
+func openYARN(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
+	h, err := openHadoop(name, settings.YARN, o)
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	managers, err := h.configuration.ResourceManagers()
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	addresses := make([]string, 0, len(managers))
+	for _, m := range managers {
+		addresses = append(addresses, m.Web)
+	}
+	resourceManager, err := rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: settings.YARN.RequestTimeout})
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
+		Store: h.store, Configuration: h.configuration, ConfDirs: h.confDirs,
+		Settings: yarn.Settings{
+			Queue: settings.YARN.Queue, SparkVersion: settings.YARN.SparkVersion, Runtimes: settings.YARN.Runtimes,
+			SparkConfDir: settings.YARN.SparkConfDir, Python: settings.YARN.Python,
+			JavaHome: settings.YARN.JavaHome, JavaMajor: settings.YARN.JavaMajor,
+		},
+		Logger: o.Logger,
+	})
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	aggregated, suffix := h.configuration.AggregatedLogs()
+	reader, err := logs.New(logs.Options{
+		ResourceManager: resourceManager, HistoryAddress: h.configuration.HistoryServer(), User: h.user,
+		Store: h.store, RemoteLogDir: aggregated, Suffix: suffix, Timeout: settings.YARN.RequestTimeout,
+	})
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	options := yarn.Options{
+		Cluster: name, Installation: c.Installation, Root: settings.Root, Store: h.store,
+		ResourceManager: resourceManager, User: h.user, Builder: builder, Logs: reader,
+		Recovery:       h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
+		RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
+	}
+	if o.Hold.Point != "" {
+		options.Hold = func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
+	}
+	manager, err := yarn.New(options)
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	return activities.Cluster{
+		Name: name, Manager: manager, Root: settings.Root, Stores: store.Set{Default: h.store},
+		UnverifiableInputs: settings.UnverifiableInputs, Header: settings.Header,
+		Limits: activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},
+	}, nil
+}
