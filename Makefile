@@ -82,6 +82,11 @@ hadoop-down: | check-go ## stop it with all its containers; its data stays
 	@$(GO) -C dev build -o $(TOOLS)/bin/hadoop ./cmd/hadoop
 	@$(TOOLS)/bin/hadoop down --state $(STATE)/hadoop $(HADOOP_ARGS)
 
+.PHONY: test-yarn
+test-yarn: build hadoop-up ## run what needs a real Hadoop: stores, logs, submission, the sample jobs on YARN
+	@STOKER_HADOOP=$(STATE)/hadoop/cluster.json .ci/suite "Go, on Hadoop" $(GO) test -tags hadoop -timeout 20m -p 1 ./hadoop/... ./store/... ./spark/yarn/...
+	@.ci/suite "samples on YARN" $(MAKE) --no-print-directory run CLUSTER=yarn ARGS="--once --port-offset 700"
+
 .PHONY: goldens
 goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)
 	$(GO) -C dev run ./cmd/goldens $(CURDIR)/workflows/testdata/histories

@@ -35,11 +35,12 @@ Files it writes
                   "state": "running" | "returned" | "raised",
                   "stage": "import" | "init" | "function",
                   "start", "end": ISO-8601 UTC with milliseconds,
-                  "function", "errorType", "message", "traceback"}
-                 "end" is absent while running; the last three only when
+                  "function", "errorType", "message", "traceback", "excerpt"}
+                 "end" is absent while running; the last four only when
                  raised. message is at most 4000 characters, traceback at most
-                 16000, its last part. A model that ends with sys.exit(0) has
-                 returned.
+                 16000, its last part; excerpt is at most 1900 bytes and 20
+                 lines of it, the model's own lines first of all. A model
+                 that ends with sys.exit(0) has returned.
 
 Exit codes
     0   the function returned, and the status file says so
@@ -110,6 +111,8 @@ EXIT_NO_STATUS = 88
 
 MAX_MESSAGE = 4000  # characters
 MAX_TRACEBACK = 16000  # characters
+MAX_EXCERPT = 1900  # bytes: what a report to people has room for
+MAX_EXCERPT_LINES = 20
 MAX_ERROR_TYPE = 256  # characters
 MAX_STATUS = 60000  # bytes of the status file; its reader refuses more than 64 KiB
 
@@ -454,7 +457,7 @@ class Status(object):
         self._write({"state": "returned", "stage": stage, "end": now()})
 
     def raised(self, stage, failure):
-        error_type, message, trace = failure
+        error_type, message, trace, brief = failure
         self._write(
             {
                 "state": "raised",
@@ -463,6 +466,7 @@ class Status(object):
                 "errorType": error_type[:MAX_ERROR_TYPE],
                 "message": message[:MAX_MESSAGE],
                 "traceback": last(trace, MAX_TRACEBACK),
+                "excerpt": brief,
             }
         )
 
@@ -745,9 +749,67 @@ def describe(error):
         message = safely(str, error)
     try:
         trace = "".join(traceback.format_exception(kind, error, model_frames(error.__traceback__)))
+        brief = excerpt(error, trace)
     except Exception:  # pylint: disable=broad-except
-        trace = "%s: %s\n" % (name, message)
-    return name, message, trace
+        trace = brief = "%s: %s\n" % (name, message)
+    return name, message, trace, brief
+
+
+def excerpt(error, trace):
+    """The traceback as short as people need it: the model's own lines, and how the message begins.
+
+    A Java error below Spark is dozens of lines long, and would leave none of the model's.
+    """
+    if fits(trace):
+        return trace
+    for lines in (6, 3, 1):
+        for frames in (4, 2, 1):
+            text = "".join(own_frames(error, frames)) + first_lines(error, lines)
+            if fits(text):
+                return text
+    return text.encode("utf-8", "replace")[:MAX_EXCERPT].decode("utf-8", "ignore")
+
+
+def fits(text):
+    return len(text.encode("utf-8", "replace")) <= MAX_EXCERPT and text.count("\n") <= MAX_EXCERPT_LINES
+
+
+def own_frames(error, most):
+    """The last frames in the model's code; the very last of all if there are none."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(model_frames(error.__traceback__))
+        own = [frame for frame in frames if not is_library(frame.filename)]
+        if own or (error.__cause__ is None and error.__context__ is None):
+            return ["Traceback (the model's own lines):\n"] + [
+                line[:500] for line in traceback.format_list((own or list(frames))[-most:])
+            ]
+        error = error.__cause__ or error.__context__
+    return []
+
+
+def is_library(name):
+    """Whether code of this file belongs to Python, Spark or an installed package."""
+    library = os.path.dirname(os.path.abspath(os.__file__))
+    parts = name.replace("\\", "/").split("/")
+    return (
+        name.startswith("<frozen ")
+        or os.path.abspath(name).startswith(library + os.sep)
+        or "site-packages" in parts
+        or "dist-packages" in parts
+        or any(part == "pyspark.zip" or part.startswith("py4j-") for part in parts)
+    )
+
+
+def first_lines(error, most):
+    """How the exception itself begins."""
+    text = "".join(traceback.format_exception_only(type(error), error))
+    lines = text.splitlines()
+    short = [line[:300] for line in lines[:most]]
+    if len(lines) > most or any(len(line) > 300 for line in lines[:most]):
+        short.append("...")
+    return "\n".join(short) + "\n"
 
 
 def safely(convert, value):

@@ -5,6 +5,7 @@
 package driver
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -122,6 +123,9 @@ type Status struct {
 	// left out), Message at most 4000 characters, Traceback the last 16000
 	// from the model's first frame on. Set only when raised.
 	ErrorType, Message, Traceback string
+	// Excerpt of the traceback, with the model's own lines: at most 1900 bytes and
+	// 20 lines.
+	Excerpt string
 }
 
 // Report is the status as far as it fits into an observation.
@@ -131,7 +135,7 @@ func (s Status) Report() *job.DriverReport {
 		Stage:     job.Head(s.Stage, job.MaxWord),
 		ErrorType: job.Head(s.ErrorType, job.MaxWord),
 		Message:   job.Head(s.Message, job.MaxMessage),
-		Traceback: job.Tail(s.Traceback, job.MaxTraceback),
+		Traceback: job.Tail(cmp.Or(s.Excerpt, s.Traceback), job.MaxTraceback),
 	}
 }
 
@@ -152,6 +156,7 @@ func ParseStatus(data []byte) (Status, error) {
 		ErrorType   string `json:"errorType"`
 		Message     string `json:"message"`
 		Traceback   string `json:"traceback"`
+		Excerpt     string `json:"excerpt"`
 	}
 	if err := decode(data, &raw); err != nil {
 		return Status{}, fmt.Errorf("read driver status: %w", err)
@@ -175,6 +180,7 @@ func ParseStatus(data []byte) (Status, error) {
 		ErrorType:   raw.ErrorType,
 		Message:     raw.Message,
 		Traceback:   raw.Traceback,
+		Excerpt:     raw.Excerpt,
 	}, nil
 }
 

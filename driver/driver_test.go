@@ -35,6 +35,14 @@ func TestParseStatus(t *testing.T) {
 	require.Equal(t, Status{State: StateRunning}, status)
 }
 
+// People see the excerpt, which has the model's own lines; older drivers write
+// none.
+func TestReportPrefersTheExcerpt(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "brief", Status{Traceback: "long", Excerpt: "brief"}.Report().Traceback)
+	require.Equal(t, "long", Status{Traceback: "long"}.Report().Traceback)
+}
+
 func TestParseStatusRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ data, message string }{

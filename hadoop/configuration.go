@@ -27,7 +27,7 @@ import (
 var files = []string{"core-site.xml", "hdfs-site.xml", "yarn-site.xml", "mapred-site.xml"}
 
 // mostBytes bounds one configuration file.
-const mostBytes = 8 << 20
+const mostBytes = 2 << 20
 
 // Configuration is the client side of a Hadoop cluster's configuration. It holds
 // what the files say; where they are silent, the methods that name a service

@@ -94,7 +94,7 @@ func TestLoadNeedsFiles(t *testing.T) {
 
 func TestLoadBoundsFiles(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"core-site.xml": strings.Repeat(p("a", strings.Repeat("x", 1000)), 9000)})
+	dir := write(t, map[string]string{"core-site.xml": strings.Repeat(p("a", strings.Repeat("x", 1000)), 2200)})
 	_, err := hadoop.Load(dir)
 	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
 }

@@ -30,9 +30,9 @@ type Exception struct {
 // NewException makes an Exception of a class and a message that may hold a stack
 // trace.
 func NewException(class, message string) *Exception {
-	message = strings.TrimSpace(message)
-	message, _, _ = strings.Cut(message, "\n")
-	return &Exception{Class: class, Message: job.Head(Redact(strings.TrimSpace(message)), job.MaxRaw)}
+	message, _, _ = strings.Cut(strings.TrimSpace(message), "\n")
+	message = Redact(job.Head(strings.TrimSpace(message), 4*job.MaxRaw))
+	return &Exception{Class: job.Head(class, job.MaxWord), Message: job.Head(message, job.MaxRaw)}
 }
 
 // Name is the class without its package and its outer class.
@@ -65,7 +65,7 @@ func (e *Exception) Elsewhere() bool {
 }
 
 // Is answers for the kinds of error in the table above.
-func (e *Exception) Is(target error) bool { return e.kind().is == target } //nolint:errorlint // the sentinels themselves
+func (e *Exception) Is(target error) bool { return e.kind().is == target }
 
 // Code is the job code of the table above.
 func (e *Exception) Code() job.Code { return e.kind().code }

@@ -141,7 +141,8 @@ func queueProperties(user string) map[string]string {
 		root + "acl_administer_queue":    user,
 		root + "acl_submit_applications": " ",
 
-		"yarn.scheduler.capacity.maximum-am-resource-percent": "1.0",
+		// About two small applications at a time, as many as a laptop bears.
+		"yarn.scheduler.capacity.maximum-am-resource-percent": "0.35",
 
 		root + "default.capacity":             "80",
 		root + "batch.capacity":               "15",

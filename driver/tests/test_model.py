@@ -307,6 +307,30 @@ def test_caps(attempt):
     assert status["traceback"].startswith("... (beginning cut)\n")
 
 
+def test_excerpt_of_a_short_traceback_is_all_of_it(attempt):
+    attempt.run("def score(a, b, c):\n    raise ValueError('short')\n")
+    assert attempt.status["excerpt"] == attempt.status["traceback"]
+
+
+LONG = {
+    "long message": "raise ValueError('first\\n' + '\\n'.join('line %d' % i for i in range(60)))",
+    "huge message": "raise ValueError('m' * 1000000)",
+    "wide characters": "raise ValueError('\U0001F600' * 5000)",
+    "raised in a library": "import json; json.loads('[' * 100000)",
+    "raised from a library's error": "try:\n        import json; json.loads('[' * 100000)\n    except BaseException as e: raise RuntimeError('x\\n' * 50) from e",
+    "deep": "def f(n): return f(n - 1) if n else 1 / 0\n    f(300)",
+}
+
+
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_excerpt_shows_the_models_own_line(attempt, name):
+    attempt.run("def score(a, b, c):\n    %s\n" % LONG[name])
+    brief = attempt.status["excerpt"]
+    assert len(brief.encode("utf-8")) <= 1900 and brief.count("\n") <= 20
+    assert "sources.zip/m.py\", line" in brief, brief
+    assert attempt.status["errorType"].split(".")[-1] in brief
+
+
 @pytest.mark.parametrize("character", ["'\\ud800'", "'\\U0001F600'", "'\\0'", "'ü'", "'\"'"])
 def test_any_text_in_a_message(attempt, character):
     """The status stays readable and under its bound, which ASCII escapes would pass."""

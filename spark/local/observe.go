@@ -141,7 +141,7 @@ func observeEnded(o job.Observation, v view) job.Observation {
 	}
 	// Without the driver's status file, whose marker it was tells a fenced
 	// start from a failure.
-	fencedOut := v.claim.PythonDriver && code == driver.ExitFenced && !o.Driver.Raised() && !o.Driver.Returned()
+	fencedOut := v.claim.PythonDriver && code == driver.ExitFenced && o.Driver == nil
 	wasRevoked := v.revoked != nil && !e.EndedAt.Before(v.revoked.At)
 	switch {
 	case code == 0:

@@ -78,12 +78,12 @@ const (
 	directory = `fileType:IS_DIR length:0 permission{perm:493} owner:"o" group:"g" modification_time:1000 access_time:0`
 )
 
-// store makes a store on fakes, with short limits.
+// storeOn makes a store on fakes.
 func storeOn(t *testing.T, change func(o *Options), names ...string) *Store {
 	t.Helper()
 	o := Options{
 		Authority: "fake:8020", NameNodes: names, User: "tester",
-		Timeout: 2 * time.Second, Dialer: hadoop.Dialer{Stall: 2 * time.Second},
+		Timeout: 20 * time.Second, Dialer: hadoop.Dialer{Stall: 20 * time.Second},
 	}
 	if change != nil {
 		change(&o)

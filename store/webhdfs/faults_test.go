@@ -139,11 +139,10 @@ func TestBrokenServers(t *testing.T) {
 		for op, call := range calls {
 			t.Run(name+"/"+op, func(t *testing.T) {
 				t.Parallel()
-				st := storeOn(t, address)
-				st.timeout = 400 * time.Millisecond
+				st := within(t, 400*time.Millisecond, address)
 				begun := time.Now()
 				err := call(t.Context(), st)
-				require.Less(t, time.Since(begun), 3*time.Second)
+				require.Less(t, time.Since(begun), 10*time.Second)
 				unavailable(t, err)
 			})
 		}
@@ -185,8 +184,7 @@ func TestContextEndsEveryWait(t *testing.T) {
 	for op, call := range calls {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
-			st := storeOn(t, address)
-			st.timeout = time.Minute
+			st := within(t, time.Minute, address)
 			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				if want == context.Canceled { //nolint:errorlint // a choice, no comparison of errors
@@ -196,7 +194,7 @@ func TestContextEndsEveryWait(t *testing.T) {
 				err := call(ctx, st)
 				cancel()
 				require.ErrorIs(t, err, want)
-				require.Less(t, time.Since(begun), time.Second)
+				require.Less(t, time.Since(begun), 10*time.Second)
 			}
 		})
 	}
@@ -253,7 +251,7 @@ func TestStrangeRedirects(t *testing.T) {
 		"nobody there": "http://127.0.0.1:1" + prefix + "PATH?delegation=" + secret,
 		"silent":       silent(t) + prefix + "PATH?delegation=" + secret,
 		"another again": serve(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, stranger+r.URL.Path+"?delegation="+secret, 307)
+			http.Redirect(w, r, stranger+r.URL.Path+"?delegation="+secret, http.StatusTemporaryRedirect)
 		}) + prefix + "PATH",
 		"a page":     says(t, 200, "text/html", "<html>") + prefix + "PATH?delegation=" + secret,
 		"error page": says(t, 500, "text/html", "<html>delegation="+secret) + prefix + "PATH?delegation=" + secret,
@@ -270,11 +268,10 @@ func TestStrangeRedirects(t *testing.T) {
 					delete(f.tree, "/x")
 				}
 				elsewhere(f, place)
-				st := storeOn(t, f.name.URL)
-				st.timeout = 400 * time.Millisecond
+				st := within(t, time.Second, f.name.URL)
 				begun := time.Now()
 				err := calls[op](t.Context(), st)
-				require.Less(t, time.Since(begun), 4*time.Second)
+				require.Less(t, time.Since(begun), 10*time.Second)
 				if name == "a page" { // it says that it took the content, but there is no file
 					require.Error(t, err)
 					quiet(t, err)
@@ -318,7 +315,10 @@ func TestDataNodeFailsInTheMiddle(t *testing.T) {
 			f.add("/x", false, "644")
 			f.beforeData = func(w http.ResponseWriter, _ *http.Request) bool {
 				c, _, err := http.NewResponseController(w).Hijack()
-				require.NoError(t, err)
+				if err != nil {
+					t.Errorf("hijack: %v", err)
+					return true
+				}
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\n"+header+"\r\n5\r\nhello\r\n")
 				_ = c.Close()
 				return true
@@ -343,16 +343,20 @@ func TestDataNodeFailsInTheMiddle(t *testing.T) {
 			<-r.Context().Done()
 			return true
 		}
-		r, err := storeOn(t, f.name.URL).Open(t.Context(), "/x")
+		r, err := within(t, time.Second, f.name.URL).Open(t.Context(), "/x")
 		require.NoError(t, err)
 		begun := time.Now()
 		_, err = io.ReadAll(r)
 		unavailable(t, err)
-		require.Less(t, time.Since(begun), 3*time.Second)
+		require.Less(t, time.Since(begun), 10*time.Second)
 		require.NoError(t, r.Close())
 	})
 	for name, act := range map[string]func(w http.ResponseWriter, r *http.Request){
-		"hangs up":            func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"loses most of it": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusCreated)
+		},
 		"is content too soon": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) },
 		"is silent":           func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() },
 	} {
@@ -368,9 +372,9 @@ func TestDataNodeFailsInTheMiddle(t *testing.T) {
 				return true
 			}
 			begun := time.Now()
-			_, err := storeOn(t, f.name.URL).Write(t.Context(), "/x", strings.NewReader(strings.Repeat("x", 1<<20)), 0o600)
+			_, err := within(t, time.Second, f.name.URL).Write(t.Context(), "/x", strings.NewReader(strings.Repeat("x", 1<<20)), 0o600)
 			unavailable(t, err)
-			require.Less(t, time.Since(begun), 5*time.Second)
+			require.Less(t, time.Since(begun), 10*time.Second)
 			require.Equal(t, []string{"/"}, f.paths(), "half a file has no name and does not stay")
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/store"
 )
@@ -94,7 +95,7 @@ func failed(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		code = job.CodeUnauthorized
 	}
-	return job.Errorf(code, "can't be read: %s", oneLine(err.Error()))
+	return job.Errorf(code, "can't be read: %w", hadoop.RedactError(err))
 }
 
 func (a *aggregated) open(ctx context.Context, c container, stream string, offset, _ int64) (*section, error) {

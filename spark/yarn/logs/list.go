@@ -71,34 +71,30 @@ func (s *size) UnmarshalJSON(data []byte) error {
 // parseList reads a list. Anything else is an error.
 func parseList(body []byte) (list, error) {
 	var got struct {
-		Plain   *many[listed] `json:"containerLogsInfo"`
+		Plain   elements `json:"containerLogsInfo"`
 		Wrapped *struct {
-			Infos many[listed] `json:"containerLogsInfo"`
+			Plain elements `json:"containerLogsInfo"`
 		} `json:"containerLogsInfoes"`
 	}
-	// A list of one may also come without any name around it.
-	if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '[' {
-		got.Plain = &many[listed]{}
-		if err := got.Plain.UnmarshalJSON(trimmed); err != nil {
-			return nil, notAList()
-		}
-		return list(*got.Plain), nil
+	if err := json.Unmarshal(body, &got); err != nil || !got.Plain.there && got.Wrapped == nil {
+		return nil, job.Errorf(job.CodeUnavailable, "sent something other than a list of logs")
 	}
-	if err := json.Unmarshal(body, &got); err != nil || got.Plain == nil && got.Wrapped == nil {
-		return nil, notAList()
-	}
-	var out list
-	if got.Plain != nil {
-		out = append(out, *got.Plain...)
-	}
+	out := list(got.Plain.all)
 	if got.Wrapped != nil {
-		out = append(out, got.Wrapped.Infos...)
+		out = append(out, got.Wrapped.Plain.all...)
 	}
 	return out, nil
 }
 
-func notAList() error {
-	return job.Errorf(job.CodeUnavailable, "sent something other than a list of logs")
+// elements of a list that may be empty, but must be there.
+type elements struct {
+	there bool
+	all   many[listed]
+}
+
+func (e *elements) UnmarshalJSON(data []byte) error {
+	e.there = true
+	return e.all.UnmarshalJSON(data)
 }
 
 // of returns the sizes of a stream's parts in one kind of copy of a container's

@@ -151,9 +151,12 @@ func (r *Reader) forgotten(ctx context.Context, m *master, unknown error) error 
 
 // verdict collects what sources said that had not got the log.
 type verdict struct {
-	asked    bool
-	absent   *absentError
-	failures []string
+	asked  bool
+	absent *absentError
+	// keptAbsent: the complete aggregated logs have others of the container, but not
+	// this one. nodeFailed: the NodeManager could not tell whether it has more.
+	keptAbsent, nodeFailed bool
+	failures               []string
 	// code of the failures, unavailable if they differ.
 	code job.Code
 }
@@ -186,18 +189,20 @@ func (v *verdict) list(ctx context.Context, from lister, c container) []string {
 }
 
 func (v *verdict) add(from source, c container, err error) {
+	_, isNode := from.(*node)
 	var absent *absentError
 	switch {
 	case errors.As(err, &absent):
 		if v.absent == nil || len(absent.streams) > len(v.absent.streams) {
 			v.absent = absent
 		}
+		v.keptAbsent = v.keptAbsent || !isNode
 	case !errors.Is(err, errUnknown):
 		code := job.CodeOf(err)
 		if code != job.CodeUnauthorized || v.code != "" && v.code != code {
 			code = job.CodeUnavailable
 		}
-		v.code = code
+		v.code, v.nodeFailed = code, v.nodeFailed || isNode
 		v.failures = append(v.failures, from.name(c)+" "+err.Error())
 	}
 }
@@ -215,21 +220,21 @@ func (r *Reader) judge(m master, stream string, v *verdict) error {
 		none.Reason = NeverStarted
 	case m.id == "":
 		return notYet(m, stream, "its master has no container")
-	case len(v.failures) > 0:
+	case len(v.failures) > 0 && (!v.keptAbsent || v.nodeFailed):
 		return v.failure(m.application, stream)
 	case !m.ended:
 		return notYet(m, stream, "its master has not written it")
 	case v.absent == nil && !m.appEnded:
 		return notYet(m, stream, "it is aggregated when the application ends")
+	case r.history == nil && r.aggregated == nil && m.aggregation != aggregationDisabled && (v.absent == nil || len(v.absent.streams) == 0):
+		return job.Errorf(job.CodeInvalid,
+			"read %s of %s: YARN may have aggregated it; set the history server's address, or the store with the aggregated logs", stream, m.application)
 	case v.absent != nil && len(v.absent.streams) == 0:
 		none.Reason = NeverStarted
 	case v.absent != nil:
 		none.Reason, none.Streams = NoSuchStream, v.absent.streams
 	case m.aggregation == aggregationDisabled, m.aggregation == aggregationFailed:
 		none.Reason = Dropped
-	case r.history == nil && r.aggregated == nil:
-		return job.Errorf(job.CodeInvalid,
-			"read %s of %s: YARN has aggregated it; set the history server's address, or the store with the aggregated logs", stream, m.application)
 	case m.aggregation == aggregationSucceeded:
 		none.Reason = NotKept
 	case m.endedAt.IsZero() || r.now().Sub(m.endedAt) < r.patience:

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -132,5 +131,5 @@ func TestAddressWithPath(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/gateway/default/resourcemanager/ws/v1/cluster/apps", s.seen()[0].Path)
 	require.Empty(t, s.seen()[0].Query)
-	require.False(t, strings.Contains(s.seen()[0].Path, "//"))
+	require.NotContains(t, s.seen()[0].Path, "//")
 }

@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -78,8 +77,9 @@ type archive struct {
 	err    error
 }
 
-// modified is every file's time: the same input gives the same bytes.
-var modified = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+// firstDay is every file's date, 1980-01-01 in DOS's form: the same input gives the
+// same bytes.
+const firstDay = 1<<5 + 1
 
 func (a *archive) add(name string, data []byte) {
 	if a.err != nil {
@@ -96,7 +96,7 @@ func (a *archive) add(name string, data []byte) {
 	if strings.HasSuffix(name, "/") {
 		h.SetMode(0o700)
 	}
-	h.ModifiedDate, h.ModifiedTime = dosTime(modified)
+	h.ModifiedDate = firstDay //nolint:staticcheck // Modified does nothing in a raw entry
 	if !isASCII(name) {
 		h.Flags |= 0x800
 	}
@@ -107,10 +107,6 @@ func (a *archive) add(name string, data []byte) {
 	if err != nil {
 		a.err = fmt.Errorf("%s: %w", name, err)
 	}
-}
-
-func dosTime(t time.Time) (date, clock uint16) {
-	return uint16(t.Day() + int(t.Month())<<5 + (t.Year()-1980)<<9), uint16(t.Second()/2 + t.Minute()<<5 + t.Hour()<<11) //nolint:gosec // both fit
 }
 
 func isASCII(s string) bool {

@@ -47,14 +47,14 @@ func (c *cluster) request(t *testing.T, id string) []string {
 			return false
 		}
 		lines = nil
-		return protobuf("", data, &lines) == nil
+		return protobuf(0, data, &lines) == nil
 	}, 20*time.Second, 20*time.Millisecond, file)
 	return c.normalise(id, lines)
 }
 
 // protobuf writes a message as lines "field.field value", without its schema: a
 // value is text if it looks like it, else a message if it can be one.
-func protobuf(prefix string, data []byte, lines *[]string) error {
+func protobuf(depth int, data []byte, lines *[]string) error {
 	broken := errors.New("no message")
 	for len(data) > 0 {
 		key, n := binary.Uvarint(data)
@@ -62,7 +62,7 @@ func protobuf(prefix string, data []byte, lines *[]string) error {
 			return broken
 		}
 		data = data[n:]
-		name := fmt.Sprintf("%s.%d", prefix, key>>3)
+		name := fmt.Sprintf(".%d", key>>3)
 		switch key & 7 {
 		case 0:
 			v, n := binary.Uvarint(data)
@@ -82,10 +82,10 @@ func protobuf(prefix string, data []byte, lines *[]string) error {
 			switch {
 			case isText(v):
 				*lines = append(*lines, fmt.Sprintf("%s %q", name, v))
-			case protobuf("", v, &inner) == nil:
+			case protobuf(depth+1, v, &inner) == nil:
 				// One line, so that sorting keeps together what belongs together.
 				slices.Sort(inner)
-				if strings.Count(name, ".") < 3 {
+				if depth < 2 {
 					for _, line := range inner {
 						*lines = append(*lines, name+line)
 					}
@@ -121,7 +121,10 @@ func (c *cluster) collect(t *testing.T, id string, request []string) evidence {
 	app := c.ended(t, id)
 	logs := filepath.Join(c.State, "data/container-logs", id)
 	if app.FinalStatus != rm.FinalSucceeded {
-		log, _ := os.ReadFile(filepath.Join(logs, "container_"+strings.TrimPrefix(id, "application_")+"_01_000001", "stderr"))
+		var log []byte
+		if found, _ := filepath.Glob(filepath.Join(logs, "container_*_01_000001", "stderr")); len(found) > 0 {
+			log, _ = os.ReadFile(found[0])
+		}
 		require.Equal(t, rm.FinalSucceeded, app.FinalStatus, "%s: %s\n%s", id, app.Diagnostics, log[max(0, len(log)-6000):])
 	}
 	containers := c.containers(t, id)
@@ -215,12 +218,13 @@ var normalising = []struct {
 // normalise replaces what differs between any two applications, and sorts.
 func (c *cluster) normalise(id string, lines []string) []string {
 	number := strings.TrimPrefix(id, "application_")
+	container := regexp.MustCompile(`container_(e\d+_)?` + number) // with an epoch after a restart
 	var out []string
 	for _, line := range lines {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		line = strings.NewReplacer(id, "APP", "container_"+number, "CONTAINER", "appattempt_"+number, "ATTEMPT").Replace(line)
+		line = strings.NewReplacer(id, "APP", "appattempt_"+number, "ATTEMPT").Replace(container.ReplaceAllString(line, "CONTAINER"))
 		for _, n := range normalising {
 			line = n.pattern.ReplaceAllString(line, n.by)
 		}

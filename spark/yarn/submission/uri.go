@@ -36,7 +36,7 @@ func parseLocation(raw string) (location, error) {
 	case err != nil, u.Opaque != "":
 		return location{}, errors.New("is no URL")
 	case u.Scheme == "":
-		return location{}, errors.New("has no scheme, such as hdfs:")
+		return location{}, errors.New("has no scheme such as hdfs")
 	case u.RawQuery != "" || u.ForceQuery:
 		return location{}, errors.New("has a query; write %3F for a ? in a name")
 	}
