@@ -8,6 +8,8 @@ import (
 	"path"
 	"strconv"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/store/parts"
@@ -41,7 +43,7 @@ func (t *Transfer) Collect(ctx context.Context, in CollectInput) (CollectResult,
 				Name: output.FileName, Format: output.Format, Header: cluster.Header,
 				MaxBytes: cluster.Limits.OutputBytes, Progress: func(n int64) { done.bytes.Store(n) },
 			})
-		problem, err := outputProblem(output, err)
+		problem, err := outputProblem(output, err, activity.GetInfo(ctx).Attempt)
 		if err != nil {
 			return CollectResult{}, classify(err)
 		}
@@ -65,7 +67,7 @@ func measureOutputs(ctx context.Context, cluster Cluster, outputs []stagedOutput
 		if err == nil && size.Bytes > cluster.Limits.OutputBytes {
 			err = &parts.TooLargeError{Name: output.FileName, Size: size.Bytes, Limit: cluster.Limits.OutputBytes}
 		}
-		problem, err := outputProblem(output, err)
+		problem, err := outputProblem(output, err, activity.GetInfo(ctx).Attempt)
 		if err != nil {
 			return CollectResult{}, err
 		}
@@ -82,14 +84,20 @@ func measureOutputs(ctx context.Context, cluster Cluster, outputs []stagedOutput
 	return result, nil
 }
 
+// changeTries is how often an output that changes while it is read is tried: the
+// application has ended, so what writes it will not end by itself.
+const changeTries = 3
+
 // outputProblem separates what is wrong with an output, which fails the job,
 // from what is wrong with the store, which is retried.
-func outputProblem(output stagedOutput, err error) (string, error) {
+func outputProblem(output stagedOutput, err error, tries int32) (string, error) {
 	switch {
 	case err == nil:
 		return "", nil
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("output %d (%s) was not written", output.Index+1, output.FileName), nil
+	case errors.Is(err, parts.ErrChanged) && tries >= changeTries:
+		return fmt.Sprintf("output %d (%s): %s", output.Index+1, output.FileName, err), nil
 	case errors.Is(err, fs.ErrPermission), job.CodeOf(err) == job.CodeInvalid:
 		return fmt.Sprintf("output %d (%s): %s", output.Index+1, output.FileName, err), nil
 	}

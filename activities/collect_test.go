@@ -191,7 +191,7 @@ func TestReportEndAttachesContentToASuccessOnly(t *testing.T) {
 	b := collectedBundle(t)
 	report, err := b.reportEnd(job.Outcome{Result: job.ResultSucceeded})
 	require.NoError(t, err)
-	require.Equal(t, []job.CollectedOutput{{Index: 0, Content: []byte("id\n1\n")}, {Index: 2, Content: []byte("{}")}}, report.Outputs)
+	require.Equal(t, []job.CollectedOutput{{Index: 0, FileName: "a.csv", Content: []byte("id\n1\n")}, {Index: 2, FileName: "b.json", Content: []byte("{}")}}, report.Outputs)
 	require.Equal(t, job.MilestoneEnded, report.Milestone)
 	require.Equal(t, "local-7-1", report.Application)
 

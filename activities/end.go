@@ -65,7 +65,7 @@ func collectedOutputs(ctx context.Context, cluster Cluster, attempt job.Attempt)
 		if err != nil {
 			return nil, storeError("read the collected output "+output.FileName, err)
 		}
-		outputs = append(outputs, job.CollectedOutput{Index: output.Index, Content: content})
+		outputs = append(outputs, job.CollectedOutput{Index: output.Index, FileName: output.FileName, Content: content})
 	}
 	return outputs, nil
 }

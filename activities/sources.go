@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 
 	"github.com/stoker-spark/stoker/job"
@@ -30,7 +31,7 @@ func sourcesArchive(m job.Manifest) ([]byte, error) {
 		// No modification time: it would be the only thing that differs.
 		w, err := archive.CreateHeader(&zip.FileHeader{Name: f.Path, Method: zip.Deflate})
 		if err == nil {
-			_, err = io.WriteString(w, f.Text)
+			_, err = io.WriteString(w, inUTF8(f.Text))
 		}
 		if err != nil {
 			return nil, job.Errorf(job.CodeInternal, "pack source %s: %w", f.Path, err)
@@ -41,6 +42,14 @@ func sourcesArchive(m job.Manifest) ([]byte, error) {
 	}
 	return buffer.Bytes(), nil
 }
+
+// cookie is where a source says how it is encoded (PEP 263): in its first line, or
+// in the second if the first is empty or a comment.
+var cookie = regexp.MustCompile(`^((?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*)([-\w.]+)`)
+
+// inUTF8 makes a source say how it is written here, whatever it was encoded in
+// where it came from.
+func inUTF8(text string) string { return cookie.ReplaceAllString(text, "${1}utf-8") }
 
 // folders lists every folder above the files, parents first.
 func folders(files []job.SourceFile) []string {

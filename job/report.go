@@ -56,7 +56,8 @@ type Report struct {
 
 // CollectedOutput is one embedded output, ready to be handed over.
 type CollectedOutput struct {
-	// Index of the asset in the source's list of outputs.
-	Index   int
-	Content []byte
+	// Index of the asset in the source's list of outputs, and its file name.
+	Index    int
+	FileName string
+	Content  []byte
 }

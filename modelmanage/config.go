@@ -90,6 +90,9 @@ type Config struct {
 	// TokenFile holds a bearer token; "" sends none. It is read again after a
 	// 401, so that a rotated token needs no restart.
 	TokenFile string `koanf:"tokenFile"`
+	// MaxDocumentBytes bounds a document with the contents of its outputs: more than
+	// its store holds (16 MB in MongoDB) would be refused over and over.
+	MaxDocumentBytes int64 `koanf:"maxDocumentBytes"`
 	// MaxResponseBytes bounds a reply.
 	MaxResponseBytes int64 `koanf:"maxResponseBytes"`
 	// MaxAssetBytes bounds one embedded asset, decoded; MaxEmbeddedBytes all of
@@ -149,6 +152,7 @@ func DefaultConfig() Config {
 			MaxLines: 500, MaxBytes: 1 << 20,
 		},
 		RequestTimeout:   time.Minute,
+		MaxDocumentBytes: 16_000_000,
 		MaxResponseBytes: 32 << 20,
 		MaxAssetBytes:    8 << 20,
 		MaxEmbeddedBytes: 16 << 20,
@@ -255,6 +259,7 @@ func (c Config) validateLimits(p *problems) {
 		}
 	}
 	positive("requestTimeout", int64(c.RequestTimeout))
+	positive("maxDocumentBytes", c.MaxDocumentBytes)
 	positive("maxResponseBytes", c.MaxResponseBytes)
 	positive("maxAssetBytes", c.MaxAssetBytes)
 	positive("maxEmbeddedBytes", c.MaxEmbeddedBytes)

@@ -146,7 +146,8 @@ func (v *converter) options() {
 		case ours:
 			v.addf("targetEngine: its cluster %q is not configured", v.job.Cluster)
 		}
-		return
+		// What its options would be on any cluster is checked all the same.
+		cluster = options.Cluster{Master: options.AnyMaster}
 	}
 	result, problems := options.Resolve(cluster, options.Engine{
 		SparkConf:      flat(dig(v.doc.Root, "targetEngine", "sparkConf")),

@@ -386,6 +386,8 @@ func TestDigest(t *testing.T) {
 		{"targetEngine/version", "6", true},
 		{"targetEngine/state", `"RUNNING"`, true},
 		{"additionalField", "null", true},
+		{"somethingNew", "1", true},
+		{"additionalAssets", `[{"assetType":"FILE"}]`, false},
 		{"jobParameters/threshold", "5e-2", true},
 		{"jobParameters/threshold", "0.06", false},
 		{"jobParameters/version", `"1"`, false},

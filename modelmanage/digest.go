@@ -11,22 +11,26 @@ import (
 	"strings"
 )
 
-// volatile are the top-level fields that change without changing the job:
-// what a runtime reports, what model-manage counts, and links.
-var volatile = []string{
-	"jobStatus", "jobResult", "jobMessages", "jobWaitTime", "jobRunTime", "jobEndTime", "lastUpdateFromRuntime",
+// matters are the top-level fields that make a job what it is. Others may change
+// at any time without changing it, known ones and those of later versions.
+var matters = []string{
+	"jobType", "model", "referenceModel", "inputData", "outputData", "additionalAssets", "jobParameters",
+	"targetEngine", "group", "metaData",
 }
 
 // audit are the fields that model-manage keeps of its entities.
 var audit = []string{"version", "createdDate", "lastModifiedDate", "createdBy", "lastModifiedBy", "_links"}
 
-// Digest is the SHA-256, in hex, of what matters in a document: everything but
-// status, result, messages, times, audit fields, links, the state of the engine, Stoker's
-// own keys in jobParameters (TMP_EXTERNAL_OUTPUT, SPARK_APPLICATION_ID and what
-// ownParameters names besides) and the contents and sizes of outputs. The order of keys, the spelling of numbers, and
-// whether an empty field is absent, null or empty make no difference.
+// Digest is the SHA-256, in hex, of what matters in a document, without audit
+// fields, links, the state of the engine, Stoker's own keys in jobParameters
+// (TMP_EXTERNAL_OUTPUT, SPARK_APPLICATION_ID and what ownParameters names besides)
+// and the contents and sizes of outputs. The order of keys, the spelling of
+// numbers, and whether an empty field is absent, null or empty make no difference.
 func Digest(doc Document, ownParameters ...string) string {
-	root := without(doc.Root, volatile, audit)
+	root := map[string]any{}
+	for _, name := range matters {
+		root[name] = doc.Root[name]
+	}
 	for _, name := range []string{"targetEngine", "model", "referenceModel"} {
 		if entity, ok := root[name].(map[string]any); ok {
 			entity = without(entity, audit)

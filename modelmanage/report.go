@@ -47,8 +47,10 @@ type Update struct {
 // Output is the content of one embedded output.
 type Output struct {
 	// Index in the document's outputData: job.Asset.Index.
-	Index   int
-	Content []byte
+	Index int
+	// FileName of the asset, where the document may have been reordered since.
+	FileName string
+	Content  []byte
 }
 
 // Seen says what a report met.
@@ -103,6 +105,9 @@ func (c *Client) report(ctx context.Context, id string, doc Document, u Update) 
 	if err != nil {
 		return seen, err
 	}
+	if err := c.fits(doc, change); err != nil {
+		return seen, err
+	}
 	if !change.empty() {
 		after, err := c.write(ctx, id, doc, change)
 		if err != nil {
@@ -113,6 +118,23 @@ func (c *Client) report(ctx context.Context, id string, doc Document, u Update) 
 	}
 	seen.Settled = settled(doc, u)
 	return seen, nil
+}
+
+// fits checks that the document's store can hold it with the contents of its
+// outputs.
+func (c *Client) fits(doc Document, ch change) error {
+	if len(ch.outputs) == 0 {
+		return nil
+	}
+	data, err := encodeJSON(ch.apply(doc))
+	if err != nil {
+		return job.Errorf(job.CodeInternal, "measure the document: %w", err)
+	}
+	if int64(len(data)) > c.config.MaxDocumentBytes {
+		return job.Errorf(job.CodeInvalid, "the document would hold %d bytes with its outputs, more than the %d it may have; write large outputs to a URL",
+			len(data), c.config.MaxDocumentBytes)
+	}
+	return nil
 }
 
 // settled reports whether a document stands as the update asks.
@@ -185,13 +207,18 @@ func (c *Client) planProgress(ch *change, doc Document, u Update) ([]string, err
 	if u.Status.Terminal() {
 		ch.fields["jobResult"] = resultOf(u.Status)
 	}
-	if u.Status == StatusComplete && len(u.Outputs) > 0 {
-		list, err := withContents(doc.Root["outputData"], u.Outputs)
+	switch {
+	case u.Status == StatusComplete && len(u.Outputs) > 0:
+		outputs, err := placed(doc.Root["outputData"], u.Outputs)
 		if err != nil {
 			return nil, err
 		}
-		ch.fields["outputData"] = list
-		ch.outputs = u.Outputs
+		ch.fields["outputData"] = withContents(doc.Root["outputData"], outputs)
+		ch.outputs = outputs
+	case u.Status.Terminal() && u.Status != StatusComplete:
+		if list, changed := withoutContents(doc.Root["outputData"]); changed {
+			ch.fields["outputData"] = list
+		}
 	}
 	return messages, nil
 }
@@ -203,25 +230,71 @@ func resultOf(s Status) string {
 	return ResultUnknown
 }
 
+// placed returns the outputs with the indices that they have in a document now:
+// somebody may have reordered its list since the job was loaded.
+func placed(value any, outputs []Output) ([]Output, error) {
+	list, _ := value.([]any)
+	is := func(i int, o Output) bool {
+		if i < 0 || i >= len(list) {
+			return false
+		}
+		asset, ok := list[i].(map[string]any)
+		return ok && (o.FileName == "" || text(asset["assetType"]) == assetFile && firstText(asset["filename"], asset["name"]) == o.FileName)
+	}
+	taken := map[int]bool{}
+	found := slices.Clone(outputs)
+	for i, o := range outputs {
+		at := o.Index
+		for j := range list {
+			if o.FileName != "" && !is(at, o) && is(j, o) && !taken[j] {
+				at = j
+			}
+		}
+		if !is(at, o) || taken[at] {
+			return nil, job.Errorf(job.CodeInvalid, "report output %d (%s): the document's outputData, of %d elements, has it no longer",
+				o.Index+1, job.Head(o.FileName, maxShort), len(list))
+		}
+		taken[at] = true
+		found[i].Index = at
+	}
+	return found, nil
+}
+
 // withContents returns the complete list of outputs with the contents in place;
 // everything else in it is as it was.
-func withContents(value any, outputs []Output) ([]any, error) {
+func withContents(value any, outputs []Output) []any {
 	old, _ := value.([]any)
 	list := slices.Clone(old)
 	for _, o := range outputs {
-		if o.Index < 0 || o.Index >= len(list) {
-			return nil, job.Errorf(job.CodeInvalid, "report output %d: the document has %d outputs", o.Index, len(list))
-		}
-		asset, ok := list[o.Index].(map[string]any)
-		if !ok {
-			return nil, job.Errorf(job.CodeInvalid, "report output %d: it is no object in the document", o.Index)
-		}
+		asset, _ := list[o.Index].(map[string]any) // as placed has checked
 		asset = maps.Clone(asset)
 		asset["fileContent"] = base64.StdEncoding.EncodeToString(o.Content)
 		asset["fileSize"] = json.Number(strconv.Itoa(len(o.Content)))
 		list[o.Index] = asset
 	}
-	return list, nil
+	return list
+}
+
+// withoutContents empties the outputs of a job that did not succeed: what is in
+// them was there before, and is not its result.
+func withoutContents(value any) (list []any, changed bool) {
+	old, _ := value.([]any)
+	list = slices.Clone(old)
+	for i, element := range list {
+		asset, ok := element.(map[string]any)
+		if !ok || text(asset["fileContent"]) == "" && text(asset["fileContentString"]) == "" {
+			continue
+		}
+		asset = maps.Clone(asset)
+		for _, field := range []string{"fileContent", "fileContentString"} {
+			if _, there := asset[field]; there {
+				asset[field] = nil
+			}
+		}
+		asset["fileSize"] = json.Number("0")
+		list[i], changed = asset, true
+	}
+	return list, changed
 }
 
 // contentProblems names each output whose content a document does not hold.

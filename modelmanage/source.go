@@ -91,7 +91,7 @@ func (s *Source) Report(ctx context.Context, id string, report job.Report) (job.
 		update.Messages = Messages(report.Outcome,
 			Logs{Stdout: []byte(report.Stdout), Stderr: []byte(report.Stderr)}, s.config.Messages)
 		for _, output := range report.Outputs {
-			update.Outputs = append(update.Outputs, Output{Index: output.Index, Content: output.Content})
+			update.Outputs = append(update.Outputs, Output{Index: output.Index, FileName: output.FileName, Content: output.Content})
 		}
 	}
 	seen, err := s.client.Report(ctx, id, update)

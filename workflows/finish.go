@@ -157,6 +157,17 @@ func (b *batchJob) report(ctx workflow.Context) {
 	case b.staged && b.outcome.Succeeded():
 		// Content lies at the cluster's edge, so this waits for its worker.
 		err = b.reportFromCluster(ctx, input, reportLimit)
+		if codeOf(err) != job.CodeInvalid {
+			break
+		}
+		// The source refuses the content for good. An end without it is told in its
+		// place: a job must not stay open for ever.
+		b.log.Error("the outputs were refused", "error", err)
+		failed := job.Failed(job.ClassInfrastructure, job.PhaseReporting,
+			"the application succeeded, but the report of its outputs was refused: %s", cause(err))
+		failed.Notes = b.outcome.Notes
+		b.outcome, input.Outcome = &failed, failed
+		fallthrough
 	case b.staged:
 		// The logs lie there too, but an end is better told without them than
 		// not at all.

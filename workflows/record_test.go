@@ -189,3 +189,20 @@ func TestBackstopIsSlowWhileHintsCome(t *testing.T) {
 		require.Less(t, b.env.Now().Sub(began), 6*time.Minute)
 	})
 }
+
+// A source that refuses the outputs for good is told of an end all the same.
+func TestRefusedOutputsEndTheJob(t *testing.T) {
+	b := setup(t)
+	b.endCall = func(in activities.ReportInput) (activities.ReportResult, error) {
+		if in.Outcome.Succeeded() {
+			return activities.ReportResult{}, final(job.CodeInvalid, "413 too large")
+		}
+		return activities.ReportResult{}, nil
+	}
+	b.run()
+	require.Equal(t, job.ResultFailed, b.outcome().Result)
+	require.Equal(t, job.ClassInfrastructure, b.outcome().Class)
+	require.Contains(t, b.last().Outcome.Message, "413 too large")
+	require.Equal(t, 2, b.count("report ended from cluster"))
+	require.Equal(t, 1, b.count("clean"))
+}

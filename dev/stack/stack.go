@@ -74,6 +74,20 @@ type Options struct {
 	Logger    *slog.Logger
 }
 
+func (o Options) validate() error {
+	for _, part := range o.Parts {
+		if !slices.Contains(Parts(), part) {
+			return fmt.Errorf("there is no part %q; the parts are %v", part, Parts())
+		}
+	}
+	for _, port := range []int{o.Ports.Temporal, o.Ports.WebUI, o.Ports.ModelManage, o.Ports.Metrics} {
+		if port < 1 || port > 65535 {
+			return fmt.Errorf("port %d is none: the port offset leads out of 1 to 65535", port)
+		}
+	}
+	return nil
+}
+
 func (o Options) has(part Part) bool { return len(o.Parts) == 0 || slices.Contains(o.Parts, part) }
 
 // Stack is a running stack.
@@ -102,6 +116,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 			_ = s.Stop() // the first error is the one to tell
 		}
 	}()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	if err := s.claimState(); err != nil {
 		return nil, err
 	}

@@ -250,7 +250,14 @@ func (r *resolver) refuse(key string, rule Rule) {
 	r.problemf("%s %s: refused by rule %s: %s", r.layer, show(key), rule.Pattern, rule.Reason)
 }
 
+// AnyMaster is the master of a cluster that is not known: what a job asks for is
+// not compared with it.
+const AnyMaster = "*"
+
 func (r *resolver) compare(written, key, value string) {
+	if r.cluster.Master == AnyMaster {
+		return
+	}
 	want, what := r.cluster.Master, "master"
 	if strings.EqualFold(key, "--deploy-mode") {
 		want, what = r.cluster.DeployMode, "deploy mode"

@@ -169,7 +169,7 @@ func (w *writer) fill(ctx context.Context, p string, content io.Reader, limit ti
 			total += int64(n)
 		}
 		if errors.Is(readErr, io.EOF) {
-			return total, w.close(ctx)
+			return total, w.s.within(limit, func() error { return w.close(ctx) })
 		}
 		if readErr != nil {
 			return total, hadoop.ContentFailure(p, readErr)

@@ -65,7 +65,7 @@ type Application struct {
 	// Queue is a path in newer versions ("root.default"), a name in older ones.
 	Queue       string
 	Type        string
-	Tags        []string // in lower case, unless the cluster is set otherwise
+	Tags        []string // sorted; in lower case, unless the cluster is set otherwise
 	Priority    int64    // 0 where the submission gave none
 	State       State
 	FinalStatus FinalStatus
@@ -127,6 +127,7 @@ func (w wireApplication) application() (Application, error) {
 		RunningContainers: w.RunningContainers.count(),
 		NodeLabel:         string(w.NodeLabel), AMNodeLabel: string(w.AMNodeLabel),
 	}
+	slices.Sort(a.Tags)
 	if a.ID == "" || !slices.Contains(states, a.State) {
 		return Application{}, unexpected("application %q in state %q", a.ID, a.State)
 	}

@@ -56,7 +56,7 @@ func TestHadoopConfiguration(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"fs.defaultFS": "hdfs://nn:9000", "a": "spark & co", "final": "set", "attribute": "x y", "empty": "", "refers": "${user.home}/<x>",
-		"hive.x": "site", "hive.y": "spark",
+		"hive.x": "spark", "hive.y": "spark",
 	}, properties)
 	require.Equal(t, "spark & co", r.conf["spark.hadoop.a"])
 }

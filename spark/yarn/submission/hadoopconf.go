@@ -44,15 +44,10 @@ func (b *builder) mergeHadoop() {
 	if b.hadoop["fs.defaultFS"] == "" && !b.populatesHadoop() {
 		b.problemf("hadoopConf: has no fs.defaultFS; containers read where the cluster is from core-site.xml and yarn-site.xml")
 	}
-	for key, value := range b.conf.values {
-		if name, ok := strings.CutPrefix(key, "spark.hadoop."); ok && name != "" {
-			b.hadoop[name] = value
-		}
-	}
-	for key, value := range b.conf.values {
-		if name, ok := strings.CutPrefix(key, "spark.hive."); ok && name != "" {
-			if _, set := b.hadoop["hive."+name]; !set {
-				b.hadoop["hive."+name] = value
+	for _, overlay := range []struct{ prefix, instead string }{{"spark.hadoop.", ""}, {"spark.hive.", "hive."}} {
+		for key, value := range b.conf.values {
+			if name, ok := strings.CutPrefix(key, overlay.prefix); ok && name != "" {
+				b.hadoop[overlay.instead+name] = value
 			}
 		}
 	}

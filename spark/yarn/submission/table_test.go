@@ -119,7 +119,7 @@ var table = map[string]one{
 		"spark.hadoop.my.key": "value & <more>", "spark.hadoop.dfs.replication": "2", "spark.hive.exec.x": "y", "spark.my.password": "hunter2",
 	}},
 	"references": {program: "probe.jar", class: "Probe", inHDFS: true, conf: map[string]string{
-		"spark.my.size": "700m", "spark.driver.memory": "${spark.my.size}", "spark.my.opts": "-Da=${spark.my.size}",
+		"spark.my.size": "700m", "spark.driver.memoryOverhead": "${spark.my.size}", "spark.my.opts": "-Da=${spark.my.size}",
 		"spark.driver.extraJavaOptions": "${spark.my.opts} -Db=${env:PYSPARK_PYTHON}",
 	}},
 	"configuration files": {
