@@ -96,7 +96,7 @@ func All(ctx context.Context, prefix string, st store.Store, dir string) ([]Samp
 		return nil, fmt.Errorf("write the samples' input: %w", err)
 	}
 	out := func(name string) string { return path.Join(dir, prefix+"-"+name) }
-	written := func(dirs ...string) check { return written(st, dirs...) }
+	written := func(dirs ...string) check { return written(st, dirs...) } //nolint:contextcheck // it is called long after
 	scoring := func() object {
 		return model("credit-scoring", source("score.py", "scoreFunction", "score"), source("helpers.py", "", ""))
 	}

@@ -121,7 +121,7 @@ func (s *session) over() bool {
 
 // obey ends the session when ctx ends, until release is called.
 func (s *session) obey(ctx context.Context) (release func()) {
-	stop := func() bool { return true }
+	stop := context.AfterFunc(ctx, func() { s.end(ctx.Err()) })
 	return func() {
 		if !stop() {
 			s.end(ctx.Err()) // it is under way: not later than now

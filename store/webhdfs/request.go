@@ -54,7 +54,7 @@ func (s *Store) each(ctx context.Context, r request, read func(address *url.URL,
 		var e *hadoop.Exception
 		answered := err == nil || errors.As(err, &e)
 		switch {
-		case answered && (err == nil || !e.Elsewhere()):
+		case answered:
 			s.prefer(name)
 			return err
 		case ctx.Err() != nil:

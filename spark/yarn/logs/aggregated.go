@@ -119,7 +119,7 @@ func (a *aggregated) join(ctx context.Context, c container, stream string, offse
 	var sizes []int64
 	var with []string
 	var size int64
-	absent := error(errUnknown)
+	absent := errUnknown
 	for _, file := range files {
 		p, err := a.part(ctx, file, c.id, stream)
 		var other *absentError

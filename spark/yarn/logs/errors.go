@@ -68,28 +68,35 @@ func noLog(e *NoLogError) error { return job.Errorf(job.CodeNotFound, "%w", e) }
 
 // What a source says that has not got the log. All else that it returns is a
 // failure to say anything.
-var (
-	// errUnknown: it knows nothing of the container.
-	errUnknown = errors.New("knows nothing of the container")
-	// errBroken: what it sent is not a log, or not as long as it said.
-	errBroken = errors.New("is broken")
-)
+//
+// errUnknown: it knows nothing of the container.
+var errUnknown = errors.New("knows nothing of the container")
 
 // absentError: it has the container's files, but no such stream.
 type absentError struct{ streams []string }
 
 func (*absentError) Error() string { return "has no such file of the container" }
 
-// broken is a failure that asking for the rest would hide.
+// brokenError: what a source sent is not a log, or not as long as it said. Asking
+// for the rest only would hide that.
+type brokenError struct{ what string }
+
+func (e *brokenError) Error() string { return e.what }
+
 func broken(format string, args ...any) error {
-	return job.Errorf(job.CodeUnavailable, "%s (%w)", fmt.Sprintf(format, args...), errBroken)
+	return job.Errorf(job.CodeUnavailable, "%w", &brokenError{fmt.Sprintf(format, args...)})
+}
+
+func isBroken(err error) bool {
+	var broken *brokenError
+	return errors.As(err, &broken)
 }
 
 // maxMessage bounds what a server's words add to an error, in bytes.
 const maxMessage = 400
 
 // javaClass is what Java puts before the message of a wrapped exception.
-var javaClass = regexp.MustCompile(`^(?:[a-z][a-z0-9]*\.)+[A-Za-z0-9_$]+(?:Exception|Error): `)
+var javaClass = regexp.MustCompile(`^(?:[a-z][a-z0-9]*\.)+[A-Za-z0-9_$]*(?:Exception|Error): `)
 
 // explanation returns a server's own words in one line, "" if they are none for
 // people.
@@ -102,20 +109,23 @@ func explanation(body []byte) string {
 	}
 	body = bytes.TrimSpace(body)
 	if err := json.Unmarshal(body, &remote); err == nil {
-		message := remote.RemoteException.Message
-		for javaClass.MatchString(message) {
-			message = javaClass.ReplaceAllString(message, "")
+		if remote.RemoteException.Message == "" {
+			return oneLine(remote.RemoteException.Exception)
 		}
-		if message == "" {
-			message = remote.RemoteException.Exception
-		}
-		return oneLine(message)
+		return withoutClasses(remote.RemoteException.Message)
 	}
 	// Pages of HTML and cut-off JSON are nobody's words.
 	if bytes.ContainsAny(body, "<{") {
 		return ""
 	}
-	return oneLine(string(body))
+	return withoutClasses(string(body))
+}
+
+func withoutClasses(message string) string {
+	for javaClass.MatchString(message) {
+		message = javaClass.ReplaceAllString(message, "")
+	}
+	return oneLine(message)
 }
 
 // oneLine makes a server's words fit for a message.

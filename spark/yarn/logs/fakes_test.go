@@ -99,12 +99,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	words := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // ws v1 node containers ID logs
-	switch {
-	case words[3] == "aggregatedlogs":
+	switch words[3] {
+	case "aggregatedlogs":
 		s.list(w, r, "")
-	case words[3] == "containers":
+	case "containers":
 		s.list(w, r, words[4])
-	case words[3] == "containerlogs":
+	case "containerlogs":
 		s.log(w, r, words[4], words[5])
 	default:
 		http.NotFound(w, r)

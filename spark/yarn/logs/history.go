@@ -92,7 +92,7 @@ func (j *joined) Read(p []byte) (int, error) {
 			continue
 		}
 		n, err := j.now.Read(p)
-		if err == io.EOF { //nolint:errorlint // a content's bare end
+		if err == io.EOF {
 			j.now, err = nil, nil
 			if n == 0 {
 				continue

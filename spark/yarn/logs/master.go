@@ -142,7 +142,7 @@ func (r *Reader) forgotten(ctx context.Context, m *master, unknown error) error 
 	case m.id != "":
 		return nil
 	case ctx.Err() != nil:
-		return r.failure(ctx, m.application, "logs", ctx.Err())
+		return interrupted(ctx, m.application, "logs")
 	case len(v.failures) > 0:
 		return v.failure(m.application, "logs")
 	}
@@ -169,7 +169,7 @@ func (v *verdict) ask(ctx context.Context, from source, m master, stream string,
 		v.add(from, m.container, err)
 		return nil
 	}
-	s.attempt = m.attempt
+	s.attempt, s.from = m.attempt, from.name(m.container)
 	return s
 }
 

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"context"
-	"errors"
 	"io"
 	"math"
 	"time"
@@ -82,7 +81,7 @@ func (r *Reader) Read(ctx context.Context, application, stream string, offset in
 		err = broken("sent a log that is not as long as it says")
 	}
 	if err != nil {
-		return nil, 0, r.failure(ctx, application, stream, err)
+		return nil, 0, s.failure(ctx, application, stream, err)
 	}
 	return data, s.size, nil
 }
@@ -91,7 +90,7 @@ func (r *Reader) Read(ctx context.Context, application, stream string, offset in
 func ending(body io.Reader) error {
 	var one [1]byte
 	_, err := body.Read(one[:])
-	if err == io.EOF { //nolint:errorlint // a body's bare end
+	if err == io.EOF {
 		return nil
 	}
 	return err
@@ -125,8 +124,8 @@ func (r *Reader) Copy(ctx context.Context, application, stream string, w io.Writ
 			return n, nil
 		case to.err != nil:
 			return n, to.err
-		case copied == 0, resumes == maxResumes, errors.Is(err, errBroken), ctx.Err() != nil:
-			return n, r.failure(ctx, application, stream, err)
+		case copied == 0, resumes == maxResumes, isBroken(err), ctx.Err() != nil:
+			return n, s.failure(ctx, application, stream, err)
 		}
 		r = r.Attempt(s.attempt)
 	}
@@ -147,16 +146,20 @@ func (m *remembering) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// failure wraps what went wrong on the way to a log or in it.
-func (r *Reader) failure(ctx context.Context, application, stream string, err error) error {
+// failure is the error of a section's body.
+func (s *section) failure(ctx context.Context, application, stream string, err error) error {
 	if ctx.Err() != nil {
-		return job.Errorf(job.CodeUnavailable, "read %s of %s: %w", stream, application, ctx.Err())
+		return interrupted(ctx, application, stream)
 	}
 	code := job.CodeOf(err)
 	if code == job.CodeInternal {
 		code = job.CodeUnavailable // a file system's own error
 	}
-	return job.Errorf(code, "read %s of %s: %w", stream, application, err)
+	return job.Errorf(code, "read %s of %s: %s %w", stream, application, s.from, err)
+}
+
+func interrupted(ctx context.Context, application, stream string) error {
+	return job.Errorf(job.CodeUnavailable, "read %s of %s: %w", stream, application, ctx.Err())
 }
 
 // open finds a stream, wherever it is now.
@@ -189,7 +192,7 @@ func (r *Reader) open(ctx context.Context, application, stream string, offset, w
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, r.failure(ctx, application, stream, ctx.Err())
+		return nil, interrupted(ctx, application, stream)
 	}
 	return nil, r.judge(m, stream, v)
 }

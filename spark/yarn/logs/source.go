@@ -36,8 +36,9 @@ type section struct {
 	// body has what was wanted of the size-start bytes, nil for none, and must be
 	// closed. Where it ends early the error is another than io.EOF.
 	body io.ReadCloser
-	// attempt that the stream is of.
+	// attempt that the stream is of, and from where it comes.
 	attempt int64
+	from    string
 }
 
 func (s *section) close() {

@@ -51,7 +51,7 @@ func (w *web) get(ctx context.Context, base, path string, query url.Values) (*re
 	ctx, cancel := context.WithCancel(ctx)
 	guard := &guarded{cancel: cancel, timeout: w.timeout}
 	guard.timer = time.AfterFunc(w.timeout, guard.expire)
-	resp, err := w.ask(ctx, target)
+	resp, err := w.ask(ctx, target) //nolint:bodyclose // the caller closes the reply's body, which closes it
 	guard.timer.Stop()
 	if err != nil {
 		cancel()

@@ -35,6 +35,5 @@
 //
 // Requests that Spark would send although they cannot work, or would do something
 // else than asked, are refused: Prepare collects all such problems. Arguments reach
-// the program unchanged, also those that Spark's quoting damages. See
-// docs/yarn-differences.md.
+// the program unchanged, also those that Spark's quoting damages.
 package submission

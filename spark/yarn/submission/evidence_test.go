@@ -127,6 +127,14 @@ func (c *cluster) collect(t *testing.T, id string, request []string) evidence {
 		}
 		require.Equal(t, rm.FinalSucceeded, app.FinalStatus, "%s: %s\n%s", id, app.Diagnostics, log[max(0, len(log)-6000):])
 	}
+	// What is asked for is stored before and after the scheduler rounds it.
+	isSize := func(line string) bool { return strings.HasPrefix(line, ".2.9") }
+	request = slices.DeleteFunc(request, isSize)
+	for _, line := range c.request(t, id) {
+		if isSize(line) {
+			request = append(request, line)
+		}
+	}
 	containers := c.containers(t, id)
 	read := func(file string) string {
 		data, err := os.ReadFile(file)
@@ -215,6 +223,15 @@ var normalising = []struct {
 	{regexp.MustCompile(`'JVM_PID' '\d+'`), "JVM_PID"},
 }
 
+// executorSettings are in the order of a Java hash map.
+var executorSettings = regexp.MustCompile(`(?:'-Dspark[^']*' )+`)
+
+func sortedWords(s string) string {
+	words := strings.Fields(s)
+	slices.Sort(words)
+	return strings.Join(words, " ") + " "
+}
+
 // normalise replaces what differs between any two applications, and sorts.
 func (c *cluster) normalise(id string, lines []string) []string {
 	number := strings.TrimPrefix(id, "application_")
@@ -228,6 +245,7 @@ func (c *cluster) normalise(id string, lines []string) []string {
 		for _, n := range normalising {
 			line = n.pattern.ReplaceAllString(line, n.by)
 		}
+		line = executorSettings.ReplaceAllStringFunc(line, sortedWords)
 		out = append(out, line)
 	}
 	slices.Sort(out)

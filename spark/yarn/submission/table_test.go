@@ -25,7 +25,7 @@ var table = map[string]one{
 	"arguments, Python": {program: "probe.py", inHDFS: true, args: oddArgs},
 	"arguments, JAR":    {program: "probe.jar", class: "Probe", inHDFS: true, args: oddArgs},
 	"files": {program: "probe.py", inHDFS: true, files: []string{
-		"data.txt", "more.txt#renamed.txt", "private/helper.py#sub/dir.txt", "with space.txt", "ünï.txt#ö ä.txt", "local:/etc/hosts",
+		"data.txt", "more.txt#renamed.txt", "private/helper.py#sub/dir.txt", "with space.txt", "ünï.txt#ö%20ä.txt", "local:/etc/hosts",
 	}},
 	"archives": {program: "probe.py", inHDFS: true, archives: []string{"tree.zip#tree", "private/tree.tar.gz#env", "other.zip"}},
 	"py-files": {program: "probe.py", inHDFS: true, pyFiles: []string{"helper.py", "lib.zip", "private/other.zip", "local:/opt/x.zip"}},
@@ -77,7 +77,7 @@ var table = map[string]one{
 		program: "probe.py", inHDFS: true, env: map[string]string{"PYSPARK_DRIVER_PYTHON": "@SPARK/../../../../bin/python3", "PYTHONHASHSEED": "7"},
 		conf: map[string]string{
 			"spark.yarn.appMasterEnv.PLAIN": "x", "spark.yarn.appMasterEnv.SPACES": "a b  c", "spark.yarn.appMasterEnv.DOLLAR": "$PLAIN/{{USER}}<CPS>x",
-			"spark.yarn.appMasterEnv.PYTHONPATH": "/opt/lib", "spark.yarn.appMasterEnv.CLASSPATH": "/opt/cp/*", "spark.yarn.appMasterEnv.SPARK_USER": "someone",
+			"spark.yarn.appMasterEnv.PYTHONPATH": "/opt/lib", "spark.yarn.appMasterEnv.CLASSPATH": "/opt/cp/*", "spark.yarn.appMasterEnv.SPARK_USER": "root",
 			"spark.yarn.appMasterEnv.QUOTED": `say \"hi\"`, "spark.yarn.appMasterEnv.UMLAUT": "ü", "spark.yarn.appMasterEnv.EMPTY": "",
 		},
 		// spark-submit's script overwrites it for the client.
@@ -127,7 +127,7 @@ var table = map[string]one{
 			"spark-defaults.conf": "# defaults\nspark.my.plain one two  \nspark.my.equals=a=b\nspark.my.colon : c:d\nspark.my.long a\\\n    b\n" +
 				"spark.my.unicode \\u00fc and ü\nspark.my.escaped tab\\tend\\n\nspark.my.empty\n!spark.no x\nspark.my.url hdfs://a/b#c!d\n" +
 				"not.spark ignored\nspark.driver.memory 600m\nspark.my.path C:\\\\x\n",
-			"log4j2.properties":  "rootLogger.level = warn\nrootLogger.appenderRef.stdout.ref = console\nappender.console.type = Console\nappender.console.name = console\nappender.console.layout.type = PatternLayout\n",
+			"log4j2.properties":  "rootLogger.level = info\nrootLogger.appenderRef.stdout.ref = console\nappender.console.type = Console\nappender.console.name = console\nappender.console.target = SYSTEM_ERR\nappender.console.layout.type = PatternLayout\n",
 			"metrics.properties": "# none\n",
 			"hive-site.xml":      "<configuration><property><name>hive.my</name><value>1</value></property></configuration>",
 			"spark-env.sh":       "# variables\nexport FROM_ENV=x\nPYSPARK_DRIVER_PYTHON=\"python3\"\nexport SPARK_EXECUTOR_CORES=1\n",
