@@ -11,13 +11,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	client "github.com/colinmarc/hdfs/v2"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
@@ -139,7 +142,16 @@ func TestContextEndsTheWaitForAConnection(t *testing.T) {
 	require.ErrorIs(t, <-waiting, context.Canceled)
 }
 
-// brokenDataNode says how a block's DataNode behaves.
+func TestTheWaitForAConnectionEnds(t *testing.T) {
+	t.Parallel()
+	st := storeOn(t, func(o *Options) { o.Connections, o.Timeout = 1, 300*time.Millisecond }, silent(t))
+	st.pool.slots <- struct{}{}
+	_, err := st.Stat(t.Context(), "/x")
+	unavailable(t, err)
+	require.ErrorContains(t, err, "1 calls wait")
+}
+
+// brokenDataNodes are addresses, by how the DataNode behaves.
 func brokenDataNodes(t *testing.T) map[string]string {
 	t.Helper()
 	return map[string]string{
@@ -151,6 +163,11 @@ func brokenDataNodes(t *testing.T) map[string]string {
 			untilClosed(c)
 		}),
 		"agrees and hangs up": listen(t, func(c net.Conn) { _, _ = c.Write(agree()) }),
+		"agrees and has nothing": listen(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write(append(agree(), lastPacket()...))
+			untilClosed(c)
+		}),
 		"agrees and is silent": listen(t, func(c net.Conn) {
 			_, _ = c.Write(agree())
 			untilClosed(c)
@@ -165,6 +182,15 @@ func agree() []byte {
 		`status:SUCCESS firstBadLink:"" readOpChecksumInfo{checksum{type:CHECKSUM_CRC32C bytesPerChecksum:512} chunkOffset:0}`)
 	marshalTo(&b, m)
 	return b.Bytes()
+}
+
+// lastPacket ends a block without a byte of it.
+func lastPacket() []byte {
+	header, err := proto.Marshal(fromText("hadoop.hdfs.PacketHeaderProto", "offsetInBlock:0 seqno:0 lastPacketInBlock:true dataLen:0"))
+	if err != nil {
+		panic(err)
+	}
+	return append([]byte{0, 0, 0, 4, 0, byte(len(header))}, header...)
 }
 
 func TestBrokenDataNodes(t *testing.T) {
@@ -322,4 +348,15 @@ func TestLengthsAreHeldBack(t *testing.T) {
 		require.True(t, s.over())
 		require.NoError(t, theirs.Close())
 	}
+}
+
+// What the library wraps may be a connection's error, which is none of the file.
+func TestAnswersOfConnections(t *testing.T) {
+	t.Parallel()
+	answer := func(err error) error {
+		return newSession(client.ClientOptions{}, hadoop.Dialer{}).answer(&os.PathError{Op: "open", Path: "/x", Err: err})
+	}
+	require.ErrorIs(t, answer(fs.ErrPermission), fs.ErrPermission)
+	require.NotErrorIs(t, answer(syscall.EACCES), fs.ErrPermission)
+	require.NotErrorIs(t, answer(syscall.ENOENT), fs.ErrNotExist)
 }

@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -46,10 +47,14 @@ func newPool(o Options) *pool {
 
 // call makes one exchange when its turn comes.
 func (p *pool) call(ctx context.Context, fn func(s *session) error) error {
+	turn := time.NewTimer(p.timeout)
+	defer turn.Stop()
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-turn.C:
+		return fmt.Errorf("%d calls wait for an answer, and none ended within %v", cap(p.slots), p.timeout)
 	}
 	defer func() { <-p.slots }()
 	s, err := p.exchange(ctx, fn)
@@ -64,14 +69,13 @@ func (p *pool) call(ctx context.Context, fn func(s *session) error) error {
 // one, or there is another NameNode. It returns the session, to be given back, if
 // fn has ended with it: without an error, or with one that a server answered.
 func (p *pool) exchange(ctx context.Context, fn func(s *session) error) (*session, error) {
-	whole, cancel := context.WithTimeout(ctx, p.timeout)
-	defer cancel()
+	end := time.Now().Add(p.timeout)
 	others := p.count - 1
 	each := p.timeout / time.Duration(p.count)
 	for fresh := false; ; fresh = true {
 		s := p.take(fresh)
 		release := s.obey(ctx)
-		err := s.within(each, func() error {
+		err := s.within(min(each, time.Until(end)), func() error {
 			if err := s.connect(); err != nil {
 				return err
 			}
@@ -86,7 +90,7 @@ func (p *pool) exchange(ctx context.Context, fn func(s *session) error) (*sessio
 		if lost && !s.reused {
 			others--
 		}
-		if whole.Err() != nil || !s.reused && (!lost || others < 0) {
+		if ctx.Err() != nil || time.Now().After(end) || !s.reused && (!lost || others < 0) {
 			return nil, err
 		}
 	}

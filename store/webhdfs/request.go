@@ -54,7 +54,7 @@ func (s *Store) each(ctx context.Context, r request, read func(address *url.URL,
 		var e *hadoop.Exception
 		answered := err == nil || errors.As(err, &e)
 		switch {
-		case answered:
+		case answered && (err == nil || !e.Elsewhere()):
 			s.prefer(name)
 			return err
 		case ctx.Err() != nil:
