@@ -107,7 +107,7 @@ func TestInvalidDocuments(t *testing.T) {
 			primaryField("scoreFunction", "elsewhere"), inputs(embeddedOutput("in.csv")), outputs(embeddedOutput("../out")),
 			parameters("--keytab", "x", "stoker.cluster", "mars"),
 		}, problems: []string{
-			"there is no cluster \"mars\"", `inputData[0] "in.csv": is a FILE without content`, `outputData[0] "../out"`, "scoreFunction names elsewhere",
+			"there is no cluster \"mars\"", "--keytab: refused by rule", `inputData[0] "in.csv": is a FILE without content`, `outputData[0] "../out"`, "scoreFunction names elsewhere",
 		}},
 		{name: "missing inputs", staged: true, changes: []func(object){inputs(
 			byURL("gone.csv", "/no/such/gone.csv"), embedded("there.csv", "1"), byURL("pattern", "file:///no/such/*.csv"), byURL("hdfs.csv", "hdfs:///no/such.csv"),
