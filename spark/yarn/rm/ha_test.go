@@ -17,7 +17,7 @@ const active = `{"apps":{},"clusterInfo":{"haState":"ACTIVE","startedOn":1},"app
 
 // ha is one of several ResourceManagers; it is active as long as its flag says so.
 func ha(t *testing.T, isActive *atomic.Bool, standby http.HandlerFunc) *server {
-	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case isActive.Load() && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/apps"):
 			w.WriteHeader(http.StatusAccepted)
@@ -29,6 +29,10 @@ func ha(t *testing.T, isActive *atomic.Bool, standby http.HandlerFunc) *server {
 			standby(w, r)
 		}
 	})
+	// Go's transport repeats by itself what breaks off on a connection that was used before: the
+	// calls are counted here.
+	s.Config.SetKeepAlivesEnabled(false)
+	return s
 }
 
 func TestFailover(t *testing.T) {
