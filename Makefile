@@ -95,6 +95,8 @@ goldens: | check-go ## record the workflow histories that tests replay (frozen a
 docs: | check-go ## regenerate docs/configuration.md, the option table and stoker.example.yaml
 	$(GO) test ./config -run TestReference -update
 
+# Results that another checkout left in a shared cache name that checkout's files.
+lint: export GOLANGCI_LINT_CACHE := $(TOOLS)/golangci-lint-cache
 .PHONY: lint
 lint: $(LINTERS) ## gofumpt, golangci-lint, workflowcheck
 	@.ci/suite "gofumpt" .ci/formatted $(TOOLS)/bin/gofumpt
