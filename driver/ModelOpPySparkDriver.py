@@ -524,6 +524,12 @@ def holds(entry, path):
         return False
 
 
+def is_driver(entry, path):
+    """Whether this is the driver's own file: a model may have the same name."""
+    own = os.path.join(entry, path)
+    return os.path.exists(own) and os.path.samefile(own, __file__)
+
+
 def order_search_path():
     """Makes sys.path absolute (models change directory) and puts the standard library first.
 
@@ -541,7 +547,7 @@ def load_model(job, console):
         console.log("importing module %s" % job.module)
         return importlib.import_module(job.module)
     installed = _installed_path()
-    entry = next((p for p in sys.path if p not in installed and holds(p, job.path)), None)
+    entry = next((p for p in sys.path if p not in installed and holds(p, job.path) and not is_driver(p, job.path)), None)
     if entry is None:
         raise ModelError("the model's source %s is in no directory or archive of Python's search path" % job.path)
     # Modules beside a model in a folder can be imported by their bare names.

@@ -66,8 +66,11 @@ func (v *converter) primary(where string, assets []map[string]any) int {
 		v.addf("%s: none of the %d SOURCE_CODE assets is primaryModelSource", where, len(sources))
 	}
 	if at >= 0 {
-		v.primaryAsset = assets[at]
-		v.manifest.Primary, _ = v.source(label(where, at, assets[at]), assets[at])
+		primary, ok := v.source(label(where, at, assets[at]), assets[at])
+		if ok {
+			v.primaryAsset = assets[at]
+		}
+		v.manifest.Primary = primary
 	}
 	return at
 }

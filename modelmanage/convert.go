@@ -96,7 +96,7 @@ type converter struct {
 	manifest job.Manifest
 	resolved options.Result
 
-	// primaryAsset is the asset of the primary source, nil without one.
+	// primaryAsset is the asset of the primary source, nil without one that can be read.
 	primaryAsset map[string]any
 	embedded     int64
 	tooMuch      bool
@@ -149,6 +149,7 @@ func (v *converter) options() {
 		// What its options would be on any cluster is checked all the same.
 		cluster = options.Cluster{Master: options.AnyMaster}
 	}
+	v.object("targetEngine.sparkConf", dig(v.doc.Root, "targetEngine", "sparkConf"))
 	result, problems := options.Resolve(cluster, options.Engine{
 		SparkConf:      flat(dig(v.doc.Root, "targetEngine", "sparkConf")),
 		ExecutorMemory: scalar(dig(v.doc.Root, "targetEngine", "executorMemory")),
@@ -168,15 +169,20 @@ func (v *converter) options() {
 // that are null, which is how a merge patch leaves a removed key.
 func (v *converter) parameters() map[string]string {
 	value := v.doc.Root["jobParameters"]
-	if _, ok := value.(map[string]any); !ok && value != nil {
-		v.addf("jobParameters: is no object")
-	}
+	v.object("jobParameters", value)
 	parameters := flat(value)
 	delete(parameters, ParameterExternalOutput)
 	if v.rules.ApplicationIDParameter != "" {
 		delete(parameters, v.rules.ApplicationIDParameter)
 	}
 	return parameters
+}
+
+// object makes sure that a value is an object if it is there.
+func (v *converter) object(where string, value any) {
+	if _, ok := value.(map[string]any); !ok && value != nil {
+		v.addf("%s: is no object", where)
+	}
 }
 
 func (v *converter) times(s options.Settings) {

@@ -201,6 +201,7 @@ func TestConvertProblems(t *testing.T) {
 		{"jobParameters/stoker.cluster", `"none"`, `there is no cluster "none"; there are main, other`},
 		{"jobParameters/stoker.deadline", `"4h"`, "above the limit 3h"},
 		{"jobParameters", `[]`, "jobParameters: is no object"},
+		{"targetEngine/sparkConf", `"{\"--master\":\"yarn\"}"`, "targetEngine.sparkConf: is no object"},
 	} {
 		t.Run(tt.at+"="+job.Head(tt.value, 30), func(t *testing.T) {
 			t.Parallel()
@@ -219,6 +220,7 @@ func TestConvertListsEveryProblem(t *testing.T) {
 	set(t, doc, "inputData/0/fileUrl", "")
 	set(t, doc, "outputData/1/filename", `".."`)
 	require.Len(t, problemsOf(doc, rules()), 3)
+	require.Len(t, problemsOf(edit(t, "model/storedModel/modelAssets/0/sourceCode", ""), rules()), 1)
 }
 
 func TestConvertTotalSize(t *testing.T) {

@@ -85,6 +85,11 @@ def test_siblings_do_not_replace_the_standard_library(attempt):
     assert result.code == 0, result
 
 
+def test_model_may_be_called_as_the_driver_is(attempt):
+    result = attempt.run({"ModelOpPySparkDriver.py": OK}, path="ModelOpPySparkDriver.py")
+    assert result.code == 0 and "scored by stoker_model_ModelOpPySparkDriver\n" in result.out, result
+
+
 def test_source_missing_from_the_archive(attempt):
     result = attempt.run({"other.py": OK}, path="m.py")
     assert result.code == 1
