@@ -12,9 +12,6 @@ import (
 	"github.com/stoker-spark/stoker/spark"
 )
 
-// secretPrefix marks a conf value as a reference to a secret.
-const secretPrefix = "secret:"
-
 var urlPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:/`)
 
 // onCommandLine are the keys that Spark's launcher copies to the command line
@@ -41,14 +38,14 @@ func (o Options) command(dir jobDir, launch spark.Launch) (command, error) {
 	conf := b.conf(launch)
 	secrets := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(conf)) {
-		name, isSecret := strings.CutPrefix(conf[key], secretPrefix)
+		name, isSecret := strings.CutPrefix(conf[key], spark.SecretPrefix)
 		if !isSecret {
 			continue
 		}
 		if slices.Contains(onCommandLine, key) {
 			b.problem("conf %s: a secret cannot be used here, Spark shows the value in its command line", key)
 		}
-		if !plainFileName(name) {
+		if !spark.IsSecretName(name) {
 			b.problem("conf %s: %q does not name a secret", key, conf[key])
 		}
 		secrets[key] = name
@@ -119,7 +116,7 @@ func (b *commandBuilder) conf(launch spark.Launch) map[string]string {
 	conf["spark.local.dir"] = temp
 	// A metastore and what Java's libraries unpack go to tmp as well.
 	const javaOptions = "spark.driver.extraJavaOptions"
-	if !strings.HasPrefix(conf[javaOptions], secretPrefix) {
+	if !strings.HasPrefix(conf[javaOptions], spark.SecretPrefix) {
 		conf[javaOptions] = strings.TrimSpace(strings.Join([]string{
 			javaOption("-Dderby.system.home=" + temp), javaOption("-Djava.io.tmpdir=" + temp), conf[javaOptions],
 		}, " "))
@@ -163,9 +160,4 @@ func (b *commandBuilder) absolute(what, name string) string {
 		b.problem("%s: %q leads out of the job directory", what, name)
 	}
 	return b.dir.path(name)
-}
-
-// plainFileName: a name without a directory, which cannot lead elsewhere.
-func plainFileName(name string) bool {
-	return name != "" && name[0] != '.' && !strings.ContainsAny(name, "/\x00")
 }

@@ -10,10 +10,8 @@ import (
 	"strings"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 )
-
-// maxSecret bounds a secret's file, in bytes.
-const maxSecret = 64 << 10
 
 // secretProperties resolves references (conf key -> secret name) and returns
 // the content of spark-submit's properties file. Since --properties-file takes
@@ -25,7 +23,7 @@ func (o Options) secretProperties(references map[string]string, env []string) ([
 	values := make(map[string]string, len(references))
 	var problems []string
 	for _, key := range slices.Sorted(maps.Keys(references)) {
-		value, err := o.secret(references[key])
+		value, err := spark.Secrets(o.SecretsDir).Read(references[key])
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("conf %s: %v", key, err))
 			continue
@@ -36,25 +34,6 @@ func (o Options) secretProperties(references map[string]string, env []string) ([
 		return nil, job.Invalid("secrets of the application cannot be resolved", problems)
 	}
 	return bytes.Join([][]byte{o.sparkDefaults(env), properties(values)}, []byte("\n\n")), nil
-}
-
-// secret reads one secret without the newline that editors add. Errors never
-// hold its content.
-func (o Options) secret(name string) (string, error) {
-	if o.SecretsDir == "" {
-		return "", fmt.Errorf("secret %s: no directory of secrets is configured", name)
-	}
-	if !plainFileName(name) {
-		return "", fmt.Errorf("secret %q: not the name of one", name)
-	}
-	data, err := os.ReadFile(filepath.Join(o.SecretsDir, name)) // a link is how Kubernetes mounts secrets
-	if err != nil {
-		return "", fmt.Errorf("secret %s: %w", name, err)
-	}
-	if len(data) > maxSecret {
-		return "", fmt.Errorf("secret %s: longer than %d bytes", name, maxSecret)
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
 }
 
 // sparkDefaults is the spark-defaults.conf that spark-submit would read.

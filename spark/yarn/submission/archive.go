@@ -34,8 +34,9 @@ func (b *builder) archive() ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		a.add(dirHadoop+"/"+name, files[name])
 	}
-	a.add(fileHadoop, writeHadoop(b.hadoop))
-	a.add(fileConf, writeProperties("Spark configuration.", b.conf.values))
+	conf, hadoop := b.revealed()
+	a.add(fileHadoop, writeHadoop(hadoop))
+	a.add(fileConf, writeProperties("Spark configuration.", conf))
 	a.add(fileCache, writeProperties("Spark configuration.", b.cacheProperties()))
 	data, err := a.close()
 	if err != nil {

@@ -16,6 +16,10 @@ import (
 // siteFiles are the files that a Hadoop configuration consists of, later ones win.
 var siteFiles = []string{"core-site.xml", "hdfs-site.xml", "mapred-site.xml", "yarn-site.xml"}
 
+// hadoopOverlays are the keys of Spark's configuration that go into Hadoop's, and what
+// stands there in place of their prefix.
+var hadoopOverlays = []struct{ prefix, instead string }{{"spark.hadoop.", ""}, {"spark.hive.", "hive."}}
+
 // mergeHadoop reads the Hadoop configuration and lays spark.hadoop.* and spark.hive.*
 // over it.
 func (b *builder) mergeHadoop() {
@@ -44,7 +48,7 @@ func (b *builder) mergeHadoop() {
 	if b.hadoop["fs.defaultFS"] == "" && !b.populatesHadoop() {
 		b.problemf("hadoopConf: has no fs.defaultFS; containers read where the cluster is from core-site.xml and yarn-site.xml")
 	}
-	for _, overlay := range []struct{ prefix, instead string }{{"spark.hadoop.", ""}, {"spark.hive.", "hive."}} {
+	for _, overlay := range hadoopOverlays {
 		for key, value := range b.conf.values {
 			if name, ok := strings.CutPrefix(key, overlay.prefix); ok && name != "" {
 				b.hadoop[overlay.instead+name] = value

@@ -51,12 +51,12 @@ type Input struct {
 	// Credentials for the containers: delegation tokens.
 	Credentials rm.Credentials
 
-	// Conf holds spark.* keys, merged from all their sources, secrets resolved. Keys
-	// that list files are not for it: see TakeLists.
+	// Conf holds spark.* keys, merged from all their sources. Keys that list files are
+	// not for it: see TakeLists.
 	Conf map[string]string
-	// Secrets are keys of Conf with secret values. They are refused where Spark would
-	// show the value to other users.
-	Secrets []string
+	// Secrets holds the keys with secret values, in place of Conf. They are refused
+	// where Spark would show the value to other users.
+	Secrets map[string]string
 	// Env is the environment that spark-submit would have: PYSPARK_PYTHON,
 	// PYSPARK_DRIVER_PYTHON, PYTHONPATH, PYTHONHASHSEED, SPARK_DIST_CLASSPATH,
 	// SPARK_PREFER_IPV6, SPARK_DRIVER_MEMORY, SPARK_EXECUTOR_MEMORY,

@@ -2,7 +2,6 @@ package submission
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
@@ -114,35 +113,4 @@ func (b *builder) warnf(format string, args ...any) {
 	p := problems{list: b.warnings}
 	p.problemf(format, args...)
 	b.warnings = p.list
-}
-
-// secrets refuses secret values of keys that others can read: those that went into
-// the request, and those that Spark gives executors on their command line.
-func (b *builder) secrets() {
-	for _, key := range b.in.Secrets {
-		switch {
-		case b.conf.values[key] == "":
-		case b.conf.read[key]:
-			b.problemf("%s: a secret cannot be used here, it would be shown in the request and on the nodes", key)
-		case strings.HasPrefix(key, "spark.executorEnv."), onExecutorCommandLine(key):
-			b.problemf("%s: a secret cannot be used here, Spark would show it on the executors' nodes", key)
-		}
-	}
-}
-
-// onExecutorCommandLine is SparkConf.isExecutorStartupConf.
-func onExecutorCommandLine(key string) bool {
-	for _, prefix := range []string{"spark.auth", "spark.ssl", "spark.rpc", "spark.network", "spark.port."} {
-		if strings.HasPrefix(key, prefix) {
-			return key != "spark.authenticate.secret"
-		}
-	}
-	if strings.HasPrefix(key, "spark.executor.") {
-		for _, suffix := range []string{"JavaOptions", "extraLibraryPath", "extraClassPath"} {
-			if strings.HasSuffix(key, suffix) {
-				return true
-			}
-		}
-	}
-	return strings.HasSuffix(key, ".port")
 }

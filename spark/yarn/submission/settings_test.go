@@ -261,13 +261,14 @@ func TestSecrets(t *testing.T) {
 		const secret = "hunter2"
 		chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(keys), 1, 4, rapid.ID[string]).Draw(t, "keys")
 		conf := map[string]string{"spark.yarn.config.gatewayPath": "/gw", "spark.yarn.appMasterEnv.PLAIN": "x"}
+		secrets := map[string]string{}
 		for _, key := range chosen {
-			conf[key] = secret
+			secrets[key] = secret + "${env:NOWHERE}"
 		}
 		if rapid.Bool().Draw(t, "refers") {
 			conf["spark.driver.defaultJavaOptions"] = "-Dx=${spark.my.part}"
 		}
-		in := pythonJob(func(in *submission.Input) { in.Conf, in.Secrets = conf, chosen })
+		in := pythonJob(func(in *submission.Input) { in.Conf, in.Secrets = conf, secrets })
 		plan, err := submission.Prepare(in)
 		if err != nil {
 			require.NotContains(t, strings.Join(job.ProblemsOf(err), " "), secret)
@@ -285,8 +286,22 @@ func TestSecrets(t *testing.T) {
 		}
 	})
 	r := prepare(t, pythonJob(func(in *submission.Input) {
-		in.Conf = map[string]string{"spark.my.password": "hunter2", "spark.hadoop.fs.s3a.secret.key": "hunter2", "spark.authenticate.secret": "hunter2"}
-		in.Secrets = []string{"spark.my.password", "spark.hadoop.fs.s3a.secret.key", "spark.authenticate.secret"}
+		in.Secrets = map[string]string{
+			"spark.my.password": "hunter2", "spark.hadoop.fs.s3a.secret.key": "<hunter2>", "spark.hive.password": "${hunter2}",
+			"spark.authenticate.secret": "", "spark.driver.host.password": "pass=word: #!\\ \u00fc\U0001F600 end",
+		}
 	}))
 	require.Equal(t, "hunter2", r.conf["spark.my.password"])
+	require.Empty(t, r.conf["spark.authenticate.secret"])
+	require.Equal(t, "pass=word: #!\\ \u00fc\U0001F600 end", r.conf["spark.driver.host.password"])
+	require.Contains(t, r.files["__spark_hadoop_conf__.xml"], "<name>fs.s3a.secret.key</name><value>&lt;hunter2&gt;</value>")
+	require.Contains(t, r.files["__spark_hadoop_conf__.xml"], "<name>hive.password</name><value>${hunter2}</value>")
+
+	_, err := submission.Prepare(pythonJob(func(in *submission.Input) {
+		in.Secrets = map[string]string{"spark.my.password": "hunter2\x00", "spark.jars": "hunter2", "spark.x.port": ""}
+	}))
+	require.ElementsMatch(t, []string{
+		"spark.my.password: its value is no text", "spark.jars: files are given as resources, with their size and time",
+		"spark.x.port: a secret cannot be used here, Spark would show it on the executors' nodes",
+	}, job.ProblemsOf(err))
 }

@@ -45,6 +45,7 @@ func (b *builder) settle() {
 	for _, key := range slices.Sorted(maps.Keys(b.in.Conf)) {
 		b.accept(key, b.in.Conf[key])
 	}
+	b.acceptSecrets()
 	set := func(key, value string) {
 		if value != "" {
 			conf[key] = value
