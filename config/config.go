@@ -9,7 +9,9 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
@@ -158,6 +160,16 @@ type YARN struct {
 	JavaMajor int `koanf:"javaMajor"`
 	// RequestTimeout bounds one request to the ResourceManager.
 	RequestTimeout time.Duration `koanf:"requestTimeout"`
+	// HDFS says how the worker speaks to an hdfs:// file system: "rpc", with WebHDFS
+	// only for files that RPC can't serve, or "webhdfs", where only HTTP ports can be
+	// reached.
+	HDFS HDFS `koanf:"hdfs"`
+	// FileSystems are further file systems whose files jobs may name as inputs and
+	// which the worker can look into: hdfs://host:port, webhdfs://host:port, or
+	// file:/// for a file system that the worker and all nodes have mounted alike.
+	// The default file system and the name services of the Hadoop configuration need
+	// no entry.
+	FileSystems []string `koanf:"fileSystems"`
 }
 
 // Default returns the configuration without clusters and without the address
@@ -179,6 +191,15 @@ func Default() Config {
 	}
 }
 
+// HDFS is a way to speak to HDFS.
+type HDFS string
+
+// The ways.
+const (
+	HDFSByRPC     HDFS = "rpc"
+	HDFSByWebHDFS HDFS = "webhdfs"
+)
+
 // Types of cluster managers.
 const (
 	TypeLocal = "local"
@@ -191,7 +212,7 @@ func DefaultCluster(kind string) Cluster {
 		Type:               TypeLocal,
 		Spark:              options.Cluster{Master: "local[1]", DeployMode: "client"},
 		Local:              Local{Concurrency: 2, KillGrace: 10 * time.Second},
-		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second},
+		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second, HDFS: HDFSByRPC},
 		UnverifiableInputs: store.PolicyRefuse,
 		Header:             parts.HeaderAuto,
 		MaxOutputBytes:     8 << 20,
@@ -318,6 +339,16 @@ func (y YARN) validate(at string, addf func(string, ...any)) {
 	}
 	if y.RequestTimeout <= 0 {
 		addf("%s.requestTimeout: must be positive, got %s", at, y.RequestTimeout)
+	}
+	if y.HDFS != HDFSByRPC && y.HDFS != HDFSByWebHDFS {
+		addf("%s.hdfs: must be rpc or webhdfs, got %q", at, y.HDFS)
+	}
+	for i, uri := range y.FileSystems {
+		loc, err := store.ParseLocation(strings.TrimRight(uri, "/") + "///")
+		if err != nil || loc.Path != "/" || loc.Authority == "" && loc.Scheme != "file" ||
+			!slices.Contains([]string{"file", "hdfs", "webhdfs", "swebhdfs"}, loc.Scheme) {
+			addf("%s.fileSystems[%d]: must be hdfs://host:port, webhdfs://host:port, swebhdfs://host:port or file:///, got %q", at, i, uri)
+		}
 	}
 }
 

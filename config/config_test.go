@@ -76,6 +76,7 @@ func TestValidate(t *testing.T) {
 		"spark version":   {yarn(func(y *YARN) { y.SparkVersion = "2.4" }), `clusters.local.yarn.sparkVersion: must be 3.5, got "2.4"`},
 		"runtimes":        {yarn(func(y *YARN) { y.Runtimes = "r" }), `clusters.local.yarn.runtimes: must be an absolute directory, got "r"`},
 		"java":            {yarn(func(y *YARN) { y.JavaMajor = 0 }), "clusters.local.yarn.javaMajor: must be at least 8, got 0"},
+		"way to HDFS":     {yarn(func(y *YARN) { y.HDFS = "http" }), `clusters.local.yarn.hdfs: must be rpc or webhdfs, got "http"`},
 		"request timeout": {yarn(func(y *YARN) { y.RequestTimeout = 0 }), "clusters.local.yarn.requestTimeout: must be positive, got 0s"},
 		"relative root":   {cluster(func(c *Cluster) { c.Root = "jobs" }), `clusters.local.root: must be an absolute directory, got "jobs"`},
 		"root of all":     {cluster(func(c *Cluster) { c.Root = "//" }), `clusters.local.root: must be an absolute directory, got "//"`},
@@ -85,6 +86,14 @@ func TestValidate(t *testing.T) {
 		"header":          {cluster(func(c *Cluster) { c.Header = "twice" }), `clusters.local.header: must be auto, keep or once, got "twice"`},
 		"no output":       {cluster(func(c *Cluster) { c.MaxOutputBytes = 0 }), "clusters.local: maxOutputBytes must be positive and maxOutputsBytes no less"},
 		"outputs too low": {cluster(func(c *Cluster) { c.MaxOutputsBytes = 1 }), "clusters.local: maxOutputBytes must be positive and maxOutputsBytes no less"},
+		"file system": {
+			yarn(func(y *YARN) { y.FileSystems = []string{"file:///", "hdfs://nn:8020/", "s3a://bucket"} }),
+			`clusters.local.yarn.fileSystems[2]: must be hdfs://host:port, webhdfs://host:port, swebhdfs://host:port or file:///, got "s3a://bucket"`,
+		},
+		"path in a file system": {
+			yarn(func(y *YARN) { y.FileSystems = []string{"hdfs://nn/data"} }),
+			`clusters.local.yarn.fileSystems[0]: must be hdfs://host:port, webhdfs://host:port, swebhdfs://host:port or file:///, got "hdfs://nn/data"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

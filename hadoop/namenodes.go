@@ -110,6 +110,18 @@ func (c *Configuration) NameNodeWeb(authority string) ([]string, error) {
 	return urls, nil
 }
 
+// NameServices returns the name services that the configuration knows the NameNodes
+// of, in the order of dfs.nameservices.
+func (c *Configuration) NameServices() []string {
+	var services []string
+	for _, name := range c.Strings("dfs.nameservices") {
+		if c.isNameService(name) {
+			services = append(services, name)
+		}
+	}
+	return services
+}
+
 // isNameService reports whether an authority is a logical name.
 func (c *Configuration) isNameService(authority string) bool {
 	if strings.Contains(authority, ":") {

@@ -72,6 +72,15 @@ func TestNameNodesThatCanNotBeFound(t *testing.T) {
 	require.ErrorContains(t, err, dir+"/core-site.xml:3", "where to correct it")
 }
 
+func TestNameServices(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, hadoop.New(nil).NameServices())
+	c := hadoop.New(properties{
+		"dfs.nameservices": "one, two ,three", "dfs.ha.namenodes.one": "a,b", "dfs.namenode.rpc-address.three": "nn:1",
+	})
+	require.Equal(t, []string{"one", "three"}, c.NameServices(), "of two nothing is known but the name")
+}
+
 func TestDefaultFS(t *testing.T) {
 	t.Parallel()
 	for uri, want := range map[string]string{

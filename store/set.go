@@ -13,12 +13,23 @@ var ErrNoStore = errors.New("no store for this location")
 
 // Set is the stores that one cluster can reach.
 type Set struct {
-	// Default serves bare paths and hdfs:///, whatever its scheme is: on a
-	// local cluster hdfs:///data/x is file:/data/x. It is nil if there is none.
+	// Default serves bare paths, its own scheme without an authority, and hdfs:///,
+	// whatever its scheme is: on a local cluster hdfs:///data/x is file:/data/x. It
+	// is nil if there is none.
 	Default Store
 	// Stores serve locations by scheme and authority, the first that fits;
 	// Default needs no entry here.
 	Stores []Store
+	// Aliases are further names of these stores.
+	Aliases []Alias
+}
+
+// Alias is another name under which Spark finds the files of a store: that of one
+// NameNode of a name service, say.
+type Alias struct {
+	// Name is scheme and authority, "hdfs://nn1:8020".
+	Name  string
+	Store Store
 }
 
 // Resolve finds the store that serves a location, and the path in it.
@@ -55,34 +66,40 @@ func (s Set) CanonicalURL(raw string) (string, error) {
 }
 
 func (s Set) serving(loc Location) Store {
-	if loc.InDefault() {
+	if loc.InDefault() || loc.Authority == "" && s.Default != nil && s.Default.Scheme() == loc.Scheme {
 		return s.Default // an untyped nil when there is none
 	}
 	for _, st := range append([]Store{s.Default}, s.Stores...) {
-		if st != nil && serves(st, loc) {
+		if st != nil && names(st.URL("/"), loc) {
 			return st
+		}
+	}
+	for _, a := range s.Aliases {
+		if names(a.Name+"/", loc) {
+			return a.Store
 		}
 	}
 	return nil
 }
 
-// serves compares scheme and authority as Hadoop does: without regard to case,
-// and with hdfs' default port.
-func serves(st Store, loc Location) bool {
-	if st.Scheme() != loc.Scheme {
-		return false
-	}
-	own, err := ParseLocation(st.URL("/"))
+// names compares scheme and authority as Hadoop does: without regard to case, and
+// with the default ports of HDFS.
+func names(root string, loc Location) bool {
+	own, err := ParseLocation(root)
 	if err != nil {
-		panic(fmt.Sprintf("store: a store of scheme %q makes a URL that is no location: %v", st.Scheme(), err))
+		panic(fmt.Sprintf("store: the name of a store, %q, is no location: %v", root, err))
 	}
-	return strings.EqualFold(withPort(own), withPort(loc))
+	return own.Scheme == loc.Scheme && strings.EqualFold(withPort(own), withPort(loc))
 }
 
+// defaultPorts of NameNodes, by scheme.
+//
+// Source: org.apache.hadoop.hdfs.client.HdfsClientConfigKeys of Hadoop 3.4.
+var defaultPorts = map[string]string{"hdfs": ":8020", "webhdfs": ":9870", "swebhdfs": ":9871"}
+
 func withPort(l Location) string {
-	const namenodePort = ":8020"
-	if l.Scheme == "hdfs" && l.Authority != "" && !strings.Contains(l.Authority, ":") {
-		return l.Authority + namenodePort
+	if l.Authority != "" && !strings.Contains(l.Authority, ":") {
+		return l.Authority + defaultPorts[l.Scheme]
 	}
 	return l.Authority
 }

@@ -13,12 +13,14 @@ var (
 	local = &fakeStore{scheme: "file"}
 	hdfs  = &fakeStore{scheme: "hdfs", authority: "nn:8020"}
 	other = &fakeStore{scheme: "hdfs", authority: "other"}
+	web   = &fakeStore{scheme: "webhdfs", authority: "nn:9870"}
 )
 
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	onLocal := store.Set{Default: local}
 	onYARN := store.Set{Default: hdfs, Stores: []store.Store{local, other}}
+	onHTTP := store.Set{Default: web, Aliases: []store.Alias{{Name: "hdfs://nn1", Store: web}, {Name: "hdfs://nn2:9000", Store: web}}}
 	for _, c := range []struct {
 		name  string
 		set   store.Set
@@ -44,6 +46,15 @@ func TestResolve(t *testing.T) {
 		{"nothing", store.Set{}, "/x", nil, "", "/x"},
 		{"no default", store.Set{Stores: []store.Store{local}}, "hdfs:///x", nil, "", "hdfs:///x"},
 		{"webhdfs is not hdfs", onYARN, "webhdfs:///x", nil, "", "webhdfs:///x"},
+		{"bare over HTTP", onHTTP, "/x", web, "/x", "webhdfs://nn:9870/x"},
+		{"default over HTTP", onHTTP, "hdfs:///x", web, "/x", "webhdfs://nn:9870/x"},
+		{"default by its scheme", onHTTP, "webhdfs:///x", web, "/x", "webhdfs://nn:9870/x"},
+		{"default port of HTTP", onHTTP, "WebHDFS://NN/x", web, "/x", "webhdfs://nn:9870/x"},
+		{"other port of HTTP", onHTTP, "webhdfs://nn:8020/x", nil, "", "webhdfs://nn:8020/x"},
+		{"other scheme of HTTP", onHTTP, "swebhdfs://nn:9870/x", nil, "", "swebhdfs://nn:9870/x"},
+		{"another name", onHTTP, "hdfs://nn2:9000/x", web, "/x", "webhdfs://nn:9870/x"},
+		{"another name, default port", onHTTP, "hdfs://nn1:8020/x", web, "/x", "webhdfs://nn:9870/x"},
+		{"no name", onHTTP, "hdfs://nn2/x", nil, "", "hdfs://nn2/x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

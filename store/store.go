@@ -52,4 +52,7 @@ type Info struct {
 	Size    int64
 	Dir     bool
 	ModTime time.Time
+	// Mode is the permission bits, 0 to 0777, and nothing else: what its owner, its
+	// group and all others may do with it, as far as the store knows.
+	Mode fs.FileMode
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/logs"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/store"
-	"github.com/stoker-spark/stoker/store/hdfs"
 )
 
 // hadoopCluster is the Hadoop cluster behind a cluster of type yarn.
@@ -21,10 +20,10 @@ type hadoopCluster struct {
 	configuration *hadoop.Configuration
 	confDirs      []string
 	user          string
-	store         store.Store
+	stores        store.Set
 }
 
-// openHadoop reads the client configuration and opens the file system.
+// openHadoop reads the client configuration and opens the file systems.
 func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
 	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User}
 	if len(h.confDirs) == 0 {
@@ -46,12 +45,7 @@ func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
 			return h, err
 		}
 	}
-	options, err := hdfs.FromConfiguration(h.configuration, "")
-	if err != nil {
-		return h, err
-	}
-	options.User, options.DirMode, options.Logger = h.user, 0o700, o.Logger
-	h.store, err = hdfs.New(options)
+	h.stores, err = openFileSystems(h.configuration, y, h.user, o.Logger)
 	return h, err
 }
 
@@ -63,7 +57,7 @@ func OpenRuntimes(c config.Config, name string, o Openings) (st store.Store, dir
 		return nil, "", job.Errorf(job.CodeInvalid, "cluster %q is not a configured cluster of type yarn; the configured ones are %v", name, c.ClusterNames())
 	}
 	h, err := openHadoop(name, settings.YARN, o)
-	return h.store, settings.YARN.Runtimes, err
+	return h.stores.Default, settings.YARN.Runtimes, err
 }
 
 func openYARN(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
@@ -84,7 +78,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 		return activities.Cluster{}, err
 	}
 	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
-		Store: h.store, Configuration: h.configuration, ConfDirs: h.confDirs,
+		Store: h.stores.Default, Configuration: h.configuration, ConfDirs: h.confDirs,
 		Settings: yarn.Settings{
 			Queue: settings.YARN.Queue, SparkVersion: settings.YARN.SparkVersion, Runtimes: settings.YARN.Runtimes,
 			SparkConfDir: settings.YARN.SparkConfDir, Python: settings.YARN.Python,
@@ -98,13 +92,13 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	aggregated, suffix := h.configuration.AggregatedLogs()
 	reader, err := logs.New(logs.Options{
 		ResourceManager: resourceManager, HistoryAddress: h.configuration.HistoryServer(), User: h.user,
-		Store: h.store, RemoteLogDir: aggregated, Suffix: suffix, Timeout: settings.YARN.RequestTimeout,
+		Store: h.stores.Default, RemoteLogDir: aggregated, Suffix: suffix, Timeout: settings.YARN.RequestTimeout,
 	})
 	if err != nil {
 		return activities.Cluster{}, err
 	}
 	options := yarn.Options{
-		Cluster: name, Installation: c.Installation, Root: settings.Root, Store: h.store,
+		Cluster: name, Installation: c.Installation, Root: settings.Root, Store: h.stores.Default,
 		ResourceManager: resourceManager, User: h.user, Builder: builder, Logs: reader,
 		Recovery:       h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
@@ -117,7 +111,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 		return activities.Cluster{}, err
 	}
 	return activities.Cluster{
-		Name: name, Manager: manager, Root: settings.Root, Stores: store.Set{Default: h.store},
+		Name: name, Manager: manager, Root: settings.Root, Stores: h.stores,
 		UnverifiableInputs: settings.UnverifiableInputs, Header: settings.Header,
 		Limits: activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},
 	}, nil

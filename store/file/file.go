@@ -171,7 +171,7 @@ func (s *Store) RemoveAll(ctx context.Context, path string) error {
 }
 
 func infoOf(path string, info fs.FileInfo) store.Info {
-	return store.Info{Path: path, Size: info.Size(), Dir: info.IsDir(), ModTime: info.ModTime()}
+	return store.Info{Path: path, Size: info.Size(), Dir: info.IsDir(), ModTime: info.ModTime(), Mode: info.Mode().Perm()}
 }
 
 // ready says why a call can't begin.

@@ -100,7 +100,7 @@ func fileInTheWay(err error) bool {
 }
 
 func infoOf(p string, info fs.FileInfo) store.Info {
-	return store.Info{Path: p, Size: info.Size(), Dir: info.IsDir(), ModTime: info.ModTime()}
+	return store.Info{Path: p, Size: info.Size(), Dir: info.IsDir(), ModTime: info.ModTime(), Mode: info.Mode().Perm()}
 }
 
 // special tells why RPC can't serve a file's content: the library reads and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net/http"
 	"strconv"
@@ -58,12 +59,21 @@ func (f *fileStatus) check() error {
 }
 
 func (f *fileStatus) info(path string) store.Info {
-	return store.Info{Path: path, Size: *f.Length, Dir: f.Type == typeDirectory, ModTime: time.UnixMilli(f.ModificationTime)}
+	mode, _ := f.mode() // without one nobody is said to have a right
+	return store.Info{
+		Path: path, Size: *f.Length, Dir: f.Type == typeDirectory, ModTime: time.UnixMilli(f.ModificationTime), Mode: mode,
+	}
 }
 
-func (f *fileStatus) hasMode(permission string) bool {
-	own, err := strconv.ParseUint(f.Permission, 8, 32)
-	return err == nil && strconv.FormatUint(own&0o777, 8) == permission
+// mode are the permission bits; the sticky bit stands before them.
+func (f *fileStatus) mode() (fs.FileMode, error) {
+	bits, err := strconv.ParseUint(f.Permission, 8, 32)
+	return fs.FileMode(bits).Perm(), err
+}
+
+func (f *fileStatus) hasMode(mode fs.FileMode) bool {
+	own, err := f.mode()
+	return err == nil && own == mode.Perm()
 }
 
 // boolean is WebHDFS' answer of operations that do or don't.

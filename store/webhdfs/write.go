@@ -184,7 +184,7 @@ func (s *Store) seal(ctx context.Context, temp string, n int64, mode fs.FileMode
 	if *found.Length != n {
 		return 0, fmt.Errorf("of %d bytes sent %d arrived", n, *found.Length)
 	}
-	if found.hasMode(octal(mode)) {
+	if found.hasMode(mode) {
 		return found.FileID, nil
 	}
 	err = s.ask(ctx, request{ // a default ACL, or a gateway, had its say
