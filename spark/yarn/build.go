@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -38,6 +39,8 @@ type Settings struct {
 	// JavaHome and JavaMajor of the cluster's hosts.
 	JavaHome  string
 	JavaMajor int
+	// SecretsDir holds one file per secret, for conf values "secret:<name>".
+	SecretsDir string
 }
 
 // BuilderOptions of a builder.
@@ -94,19 +97,42 @@ func (b *builder) Build(ctx context.Context, r Request) (rm.SubmissionContext, e
 	for _, w := range plan.Warnings {
 		b.opts.Logger.Warn("application to be submitted", "app", r.Application, "warning", w)
 	}
-	name := path.Join(stagingDir(r.Dir, r.Application), path.Base(plan.ArchiveURL))
-	info, err := b.opts.Store.Stat(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size != int64(len(plan.Archive)) {
-		// The same one stays as it is: a request that went out names its time. Another
-		// is of a request that was never taken, under a configuration of then.
-		if _, err = b.opts.Store.Write(ctx, name, bytes.NewReader(plan.Archive), modeFile); err == nil {
-			info, err = b.opts.Store.Stat(ctx, name)
-		}
-	}
+	info, err := b.upload(ctx, path.Join(stagingDir(r.Dir, r.Application), path.Base(plan.ArchiveURL)), plan.Archive)
 	if err != nil {
 		return rm.SubmissionContext{}, fmt.Errorf("upload the application's configuration: %w", err)
 	}
 	return plan.Context(submission.Uploaded{URL: plan.ArchiveURL, Size: info.Size, Modified: info.ModTime.UnixMilli()})
+}
+
+// modeArchive: it may hold secrets.
+const modeArchive fs.FileMode = 0o600
+
+// upload puts an archive in its place. The same one stays as it is: a request that
+// went out names its time. Another is of a request that was never taken, under a
+// configuration or with secrets of then.
+func (b *builder) upload(ctx context.Context, name string, archive []byte) (store.Info, error) {
+	err := b.opts.Store.Create(ctx, name, archive, modeArchive)
+	if errors.Is(err, fs.ErrExist) {
+		var same bool
+		if same, err = b.holds(ctx, name, archive); err == nil && !same {
+			_, err = b.opts.Store.Write(ctx, name, bytes.NewReader(archive), modeArchive)
+		}
+	}
+	if err != nil {
+		return store.Info{}, err
+	}
+	return b.opts.Store.Stat(ctx, name)
+}
+
+// holds reports whether a file has this content.
+func (b *builder) holds(ctx context.Context, name string, content []byte) (bool, error) {
+	f, err := b.opts.Store.Open(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	there, err := io.ReadAll(io.LimitReader(f, int64(len(content))+1))
+	return bytes.Equal(there, content), err
 }
 
 func (b *builder) input(ctx context.Context, r Request) (submission.Input, error) {
@@ -122,10 +148,14 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 	if err != nil {
 		return submission.Input{}, job.Errorf(job.CodeInternal, "read the Hadoop configuration: %w", err)
 	}
+	secrets, err := b.takeSecrets(conf, r.Launch.Options.Conf)
+	if err != nil {
+		return submission.Input{}, err
+	}
 	in := submission.Input{
 		ID: r.Application, Name: r.Launch.Name, User: r.User, Tags: r.Tags, Queue: conf["spark.yarn.queue"],
 		StagingDir: b.url(stagingDir(r.Dir, r.Application)), SubmitTime: r.At,
-		Conf: conf, Env: env, HadoopConf: hadoopConf, SparkConf: sparkConf, Runtime: runtime,
+		Conf: conf, Secrets: secrets, Env: env, HadoopConf: hadoopConf, SparkConf: sparkConf, Runtime: runtime,
 	}
 	if in.Queue == "" {
 		in.Queue = b.opts.Settings.Queue
