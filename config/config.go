@@ -158,6 +158,9 @@ type YARN struct {
 	JavaHome string `koanf:"javaHome"`
 	// JavaMajor is the version of Java on the cluster's hosts.
 	JavaMajor int `koanf:"javaMajor"`
+	// SecretsDir on the worker's host holds one file per secret, for values
+	// "secret:<name>".
+	SecretsDir string `koanf:"secretsDir"`
 	// RequestTimeout bounds one request to the ResourceManager.
 	RequestTimeout time.Duration `koanf:"requestTimeout"`
 	// HDFS says how the worker speaks to an hdfs:// file system: "rpc", with WebHDFS

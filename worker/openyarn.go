@@ -83,6 +83,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 			Queue: settings.YARN.Queue, SparkVersion: settings.YARN.SparkVersion, Runtimes: settings.YARN.Runtimes,
 			SparkConfDir: settings.YARN.SparkConfDir, Python: settings.YARN.Python,
 			JavaHome: settings.YARN.JavaHome, JavaMajor: settings.YARN.JavaMajor,
+			SecretsDir: settings.YARN.SecretsDir,
 		},
 		Logger: o.Logger,
 	})

@@ -143,7 +143,7 @@ func clusterContent(c config.Cluster) map[string]any {
 		content["yarn"] = map[string]any{
 			"confDirs": c.YARN.ConfDirs, "user": c.YARN.User, "queue": c.YARN.Queue, "runtimes": c.YARN.Runtimes,
 			"python": c.YARN.Python, "javaHome": c.YARN.JavaHome, "javaMajor": c.YARN.JavaMajor,
-			"requestTimeout": c.YARN.RequestTimeout.String(),
+			"requestTimeout": c.YARN.RequestTimeout.String(), "secretsDir": c.YARN.SecretsDir,
 		}
 	default:
 		content["local"] = map[string]any{
