@@ -37,6 +37,13 @@ func runtimeCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			closed, err := r.Closed(cmd.Context(), st)
+			if err != nil {
+				return err
+			}
+			if closed != "" {
+				cmd.PrintErrf("warning: not everybody may read or enter %s, so nodes will keep a copy of Spark for each user; open it (chmod o+rx)\n", st.URL(closed))
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Spark %s is staged: %s\n", r.SparkVersion, st.URL(r.Archive.Path))
 			return err
 		},

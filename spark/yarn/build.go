@@ -9,11 +9,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -58,14 +56,15 @@ func NewBuilder(o BuilderOptions) (Builder, error) {
 	if o.Store == nil || o.Configuration == nil {
 		return nil, errors.New("a builder of YARN submissions needs a store and a Hadoop configuration")
 	}
-	return &builder{opts: o}, nil
+	return &builder{opts: o, everybody: &everybody{store: o.Store}}, nil
 }
 
 type builder struct {
-	opts BuilderOptions
+	opts      BuilderOptions
+	everybody *everybody
 
 	mu        sync.Mutex
-	runtime   Runtime
+	runtime   submission.Runtime
 	runtimeAt time.Time
 }
 
@@ -172,30 +171,6 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 	return in, nil
 }
 
-// runtimeAge is how long a runtime that was found is used before it is looked
-// for again.
-const runtimeAge = 30 * time.Second
-
-func (b *builder) findRuntime(ctx context.Context) (submission.Runtime, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.runtimeAt) > runtimeAge {
-		found, err := FindRuntime(ctx, b.opts.Store, b.opts.Settings.Runtimes, b.opts.Settings.SparkVersion)
-		if err != nil {
-			return submission.Runtime{}, err
-		}
-		b.runtime, b.runtimeAt = found, time.Now()
-	}
-	r := resolving{ctx: ctx, b: b}
-	archive := r.one(b.runtime.Archive.Path)
-	out := submission.Runtime{
-		Spark: b.runtime.SparkVersion, Java: b.opts.Settings.JavaMajor, JavaHome: b.opts.Settings.JavaHome, Archive: &archive,
-		Python:         []submission.Resource{r.one(b.runtime.PySpark.Path), r.one(b.runtime.Py4J.Path)},
-		HadoopProvided: b.runtime.HadoopProvided,
-	}
-	return out, errors.Join(r.errs...)
-}
-
 // configuration merges what spark-submit would find: spark-defaults.conf and
 // spark-env.sh below what the job's options say.
 func (b *builder) configuration(launch spark.Launch) (conf, env map[string]string, files map[string][]byte, err error) {
@@ -220,86 +195,6 @@ func (b *builder) configuration(launch spark.Launch) (conf, env map[string]strin
 		env["PYSPARK_PYTHON"] = python
 	}
 	return conf, env, files, nil
-}
-
-// url is the URL of a path of the store, escaped as Hadoop reads URLs.
-func (b *builder) url(name string) string {
-	root, err := url.Parse(b.opts.Store.URL("/"))
-	if err != nil {
-		panic(fmt.Sprintf("yarn: the store's URLs are none: %v", err))
-	}
-	root.Path = name
-	return root.String()
-}
-
-// resolving turns the names in a launch into resources; errors add up.
-type resolving struct {
-	ctx  context.Context //nolint:containedctx // lives as long as one call
-	b    *builder
-	dir  string
-	errs []error
-}
-
-// one resolves a path, absolute or relative to the job directory, or a URL,
-// with an alias behind '#'.
-func (r *resolving) one(name string) submission.Resource {
-	if strings.HasPrefix(name, "local:") {
-		return submission.Resource{URL: name}
-	}
-	name, alias, _ := strings.Cut(name, "#")
-	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
-		if own := r.b.opts.Store.URL("/"); !strings.HasPrefix(name, own) {
-			r.errs = append(r.errs, job.Errorf(job.CodeInvalid, "%s: only files of the cluster's file system (%s) can be sent along", name, own))
-			return submission.Resource{}
-		}
-		name = u.Path
-	}
-	if !path.IsAbs(name) {
-		name = path.Join(r.dir, name)
-	}
-	info, err := r.b.opts.Store.Stat(r.ctx, name)
-	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("look at %s: %w", name, err))
-		return submission.Resource{}
-	}
-	return r.resource(info, alias)
-}
-
-func (r *resolving) resource(info store.Info, alias string) submission.Resource {
-	return submission.Resource{URL: r.b.url(info.Path), Name: alias, Size: info.Size, Modified: info.ModTime.UnixMilli()}
-}
-
-func (r *resolving) all(names []string) []submission.Resource {
-	list := make([]submission.Resource, 0, len(names))
-	for _, name := range names {
-		list = append(list, r.one(name))
-	}
-	return list
-}
-
-// tree resolves every file below a directory, named by its path there.
-func (r *resolving) tree(dir string) []submission.Resource {
-	var list []submission.Resource
-	var walk func(at string)
-	walk = func(at string) {
-		entries, err := r.b.opts.Store.List(r.ctx, at)
-		if errors.Is(err, fs.ErrNotExist) {
-			return
-		}
-		if err != nil {
-			r.errs = append(r.errs, fmt.Errorf("list %s: %w", at, err))
-			return
-		}
-		for _, entry := range entries {
-			if entry.Dir {
-				walk(entry.Path)
-				continue
-			}
-			list = append(list, r.resource(entry, strings.TrimPrefix(entry.Path, dir+"/")))
-		}
-	}
-	walk(dir)
-	return list
 }
 
 // maxConfFile bounds one configuration file, in bytes.

@@ -93,6 +93,8 @@ type Program struct {
 type Resource struct {
 	// URL with scheme and authority, as "hdfs://host:9000/dir/file", or
 	// "local:/path" for a file that every node has. A fragment is the Name.
+	// "file:/path" is for clusters whose nodes share a mounted file system, which
+	// StagingDir is then in, too.
 	URL string
 	// Name is the link name in the containers' directories; "" is the fragment of
 	// the URL, else its last element.

@@ -66,6 +66,10 @@ func (b *builder) place(r Resource, how manner) (p placed, ok bool) {
 		b.problemf("%s: %s %v", how.field, show(r.URL), err)
 		return placed{}, false
 	}
+	if l.scheme == schemeFile && !strings.HasPrefix(b.staging, schemeFile+":") {
+		b.problemf("%s: %s is on the host that submits, not on the cluster", how.field, show(r.URL))
+		return placed{}, false
+	}
 	p = placed{location: l, name: linkName(r, l)}
 	if problem := nameProblem(p.name); problem != "" {
 		b.problemf("%s: the name %s %s", how.field, show(p.name), problem)

@@ -135,6 +135,23 @@ func TestKeytab(t *testing.T) {
 	}
 }
 
+// Where the default file system is one that all hosts have mounted, its files are
+// fetched from there.
+func TestSharedFiles(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, pythonJob(func(in *submission.Input) {
+		in.StagingDir = "file:/shared/.sparkStaging/" + appID
+		in.Files = []submission.Resource{file("file:/shared/a%20b.txt"), file("file:///shared/c.txt")}
+	}))
+	links := r.links()
+	require.Equal(t, "FILE PRIVATE file:/shared/a%20b.txt", links["a b.txt"])
+	require.Equal(t, "FILE PRIVATE file:/shared/c.txt", links["c.txt"])
+	require.Equal(t, "ARCHIVE PRIVATE file:/shared/.sparkStaging/"+appID+"/__spark_conf__.zip", links["__spark_conf__"])
+	require.Contains(t, problems(t, pythonJob(func(in *submission.Input) {
+		in.StagingDir = "file://host/shared/" + appID
+	})), "names a host; file: files are the same on every node")
+}
+
 func TestResourceProblems(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -12,7 +12,10 @@ import (
 	"github.com/stoker-spark/stoker/job"
 )
 
-const schemeLocal = "local"
+const (
+	schemeLocal = "local"
+	schemeFile  = "file"
+)
 
 // location is the URL of a resource, decoded.
 type location struct {
@@ -21,7 +24,6 @@ type location struct {
 
 // notDistributed are schemes that name something which YARN's nodes cannot fetch.
 var notDistributed = map[string]string{
-	"file":  "is on the host that submits, not on the cluster",
 	"http":  "is not in a Hadoop file system",
 	"https": "is not in a Hadoop file system",
 	"ftp":   "is not in a Hadoop file system",
@@ -48,9 +50,9 @@ func parseLocation(raw string) (location, error) {
 		return location{}, errors.New(why)
 	}
 	switch {
-	case l.scheme == schemeLocal && l.authority != "":
-		return location{}, errors.New("names a host; local: files are the same on every node")
-	case l.scheme != schemeLocal && l.authority == "":
+	case (l.isLocal() || l.scheme == schemeFile) && l.authority != "":
+		return location{}, fmt.Errorf("names a host; %s: files are the same on every node", l.scheme)
+	case !l.isLocal() && l.scheme != schemeFile && l.authority == "":
 		return location{}, fmt.Errorf("does not say which file system; write %s://<host>/…", l.scheme)
 	case !strings.HasPrefix(l.path, "/"), strings.HasSuffix(l.path, "/"):
 		return location{}, errors.New("names no file")

@@ -1,0 +1,103 @@
+package yarn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/yarn/submission"
+	"github.com/stoker-spark/stoker/store"
+)
+
+// url is the URL of a path of the store, escaped as Hadoop reads URLs.
+func (b *builder) url(name string) string {
+	root, err := url.Parse(b.opts.Store.URL("/"))
+	if err != nil {
+		panic(fmt.Sprintf("yarn: the store's URLs are none: %v", err))
+	}
+	root.Path = name
+	return root.String()
+}
+
+// resolving turns the names in a launch into resources; errors add up.
+type resolving struct {
+	ctx  context.Context //nolint:containedctx // lives as long as one call
+	b    *builder
+	dir  string
+	errs []error
+}
+
+// one resolves a path, absolute or relative to the job directory, or a URL,
+// with an alias behind '#'.
+func (r *resolving) one(name string) submission.Resource {
+	if strings.HasPrefix(name, "local:") {
+		return submission.Resource{URL: name}
+	}
+	name, alias, _ := strings.Cut(name, "#")
+	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
+		own := store.Set{Default: r.b.opts.Store}
+		if _, _, err := own.Resolve(u.Scheme + "://" + u.Host + "/"); err != nil {
+			r.errs = append(r.errs, job.Errorf(job.CodeInvalid, "%s: only files of the cluster's file system (%s) can be sent along",
+				name, r.b.opts.Store.URL("/")))
+			return submission.Resource{}
+		}
+		name = u.Path
+	}
+	if !path.IsAbs(name) {
+		name = path.Join(r.dir, name)
+	}
+	info, err := r.b.opts.Store.Stat(r.ctx, name)
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("look at %s: %w", name, err))
+		return submission.Resource{}
+	}
+	return r.resource(info, alias)
+}
+
+func (r *resolving) resource(info store.Info, alias string) submission.Resource {
+	public, err := r.b.everybody.mayRead(r.ctx, info)
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("look who may read %s: %w", info.Path, err))
+	}
+	return submission.Resource{
+		URL: r.b.url(info.Path), Name: alias, Size: info.Size, Modified: info.ModTime.UnixMilli(), Public: public,
+	}
+}
+
+func (r *resolving) all(names []string) []submission.Resource {
+	list := make([]submission.Resource, 0, len(names))
+	for _, name := range names {
+		list = append(list, r.one(name))
+	}
+	return list
+}
+
+// tree resolves every file below a directory, named by its path there.
+func (r *resolving) tree(dir string) []submission.Resource {
+	var list []submission.Resource
+	var walk func(at string)
+	walk = func(at string) {
+		entries, err := r.b.opts.Store.List(r.ctx, at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			r.errs = append(r.errs, fmt.Errorf("list %s: %w", at, err))
+			return
+		}
+		for _, entry := range entries {
+			if entry.Dir {
+				walk(entry.Path)
+				continue
+			}
+			list = append(list, r.resource(entry, strings.TrimPrefix(entry.Path, dir+"/")))
+		}
+	}
+	walk(dir)
+	return list
+}
