@@ -52,6 +52,18 @@ func OpenClusters(c config.Config, names []string, o Openings) (map[string]activ
 	return clusters, nil
 }
 
+// localOptions is how applications run on this host.
+func localOptions(c config.Config, name string, settings config.Cluster) local.Options {
+	return local.Options{
+		Cluster: name, Root: settings.Root, Installation: c.Installation,
+		SparkHome: cmp.Or(settings.Local.SparkHome, os.Getenv("SPARK_HOME")),
+		Python:    cmp.Or(settings.Local.Python, os.Getenv("PYSPARK_PYTHON"), "python3"),
+		Java:      settings.Local.JavaHome, // the manager knows where else to look
+		Master:    settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
+		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
+	}
+}
+
 func openCluster(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
 	if settings.Type == config.TypeYARN {
 		return openYARN(c, name, settings, o)
@@ -60,15 +72,8 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	if err != nil {
 		return activities.Cluster{}, err
 	}
-	options := local.Options{
-		Cluster: name, Root: settings.Root, Installation: c.Installation,
-		SparkHome: cmp.Or(settings.Local.SparkHome, os.Getenv("SPARK_HOME")),
-		Python:    cmp.Or(settings.Local.Python, os.Getenv("PYSPARK_PYTHON"), "python3"),
-		Java:      settings.Local.JavaHome, // the manager knows where else to look
-		Master:    settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
-		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
-		Supervisor: supervisor, Logger: o.Logger,
-	}
+	options := localOptions(c, name, settings)
+	options.Supervisor, options.Logger = supervisor, o.Logger
 	if o.Hold.Point != "" {
 		options.Hold = func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
 	}

@@ -24,7 +24,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := rootCommand().ExecuteContext(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	err := rootCommand().ExecuteContext(ctx)
+	if errors.Is(err, errUnwell) {
+		os.Exit(1)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		printError(os.Stderr, err)
 		os.Exit(1)
 	}

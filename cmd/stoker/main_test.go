@@ -70,7 +70,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	got := stoker(t, nil, "--help")
 	require.Zero(t, got.code)
-	for _, word := range []string{"worker", "starter", "admin", "version", "--config", "TEMPORAL_ADDRESS"} {
+	for _, word := range []string{"worker", "starter", "admin", "doctor", "version", "--config", "TEMPORAL_ADDRESS"} {
 		require.Contains(t, got.stdout, word)
 	}
 	got = stoker(t, nil, "worker", "--help")
@@ -122,6 +122,11 @@ func TestMistakesAreSaidClearly(t *testing.T) {
 		"unknown command": {nil, []string{"wroker"}, "stoker: unknown command \"wroker\" for \"stoker\""},
 		"unknown flag":    {nil, []string{"worker", "--clutser", "x"}, "stoker: unknown flag: --clutser\n"},
 		"an argument":     {nil, []string{"worker", "local"}, "stoker: unknown command \"local\" for \"stoker worker\"\n"},
+		"output nonsense": {
+			nil,
+			[]string{"doctor", "--config", configured(t, ""), "-o", "xml"},
+			"stoker: --output must be text or json, got \"xml\"\n",
+		},
 		"hold nonsense": {
 			nil,
 			[]string{"worker", "--config", configured(t, ""), "--hold", "nonsense"},

@@ -40,7 +40,7 @@ func rootCommand() *cobra.Command {
 		"configuration file (YAML); default $STOKER_CONFIG")
 	root.PersistentFlags().StringVar(&flags.logLevel, "log-level", "", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&flags.logFormat, "log-format", "", "text or json")
-	root.AddCommand(workerCommand(&flags), starterCommand(&flags), adminCommand(&flags), runtimeCommand(&flags), versionCommand())
+	root.AddCommand(workerCommand(&flags), starterCommand(&flags), adminCommand(&flags), runtimeCommand(&flags), doctorCommand(&flags), versionCommand())
 	return root
 }
 
@@ -81,9 +81,22 @@ func (f *common) load(overrides map[string]any) (config.Config, *slog.Logger, er
 
 // dial connects to Temporal as the SDK's environment configuration says.
 func dial(logger *slog.Logger, metrics *telemetry.Metrics) (client.Client, string, error) {
+	options, err := dialOptions(logger, metrics)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.Dial(options)
+	if err != nil {
+		return nil, "", fmt.Errorf("connect to temporal at %s: %w; set TEMPORAL_ADDRESS", options.HostPort, err)
+	}
+	return c, options.Namespace, nil
+}
+
+// dialOptions reads the SDK's environment configuration.
+func dialOptions(logger *slog.Logger, metrics *telemetry.Metrics) (client.Options, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, "", fmt.Errorf("read temporal's environment configuration: %w", err)
+		return client.Options{}, fmt.Errorf("read temporal's environment configuration: %w", err)
 	}
 	options.Logger = log.NewStructuredLogger(logger)
 	if metrics != nil {
@@ -95,9 +108,5 @@ func dial(logger *slog.Logger, metrics *telemetry.Metrics) (client.Client, strin
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
 	}
-	c, err := client.Dial(options)
-	if err != nil {
-		return nil, "", fmt.Errorf("connect to temporal at %s: %w; set TEMPORAL_ADDRESS", options.HostPort, err)
-	}
-	return c, options.Namespace, nil
+	return options, nil
 }

@@ -163,6 +163,13 @@ func (o Options) missing() []string {
 
 // javaProblem looks for Java where Spark's scripts do.
 func (o Options) javaProblem() string {
+	_, problem := o.findJava()
+	return problem
+}
+
+// findJava returns the java that Spark's scripts would run, or says why there is
+// none.
+func (o Options) findJava() (java, problem string) {
 	home, from := o.Java, "the java setting"
 	if home == "" {
 		home, from = o.Env["JAVA_HOME"], "env JAVA_HOME"
@@ -171,15 +178,27 @@ func (o Options) javaProblem() string {
 		home, from = os.Getenv("JAVA_HOME"), "JAVA_HOME"
 	}
 	if home != "" {
-		if java := filepath.Join(home, "bin", "java"); !executable(java) {
-			return fmt.Sprintf("no Java: %s is not an executable file; set %s to a Java 17 installation", java, from)
+		java = filepath.Join(home, "bin", "java")
+		if !executable(java) {
+			return "", fmt.Sprintf("no Java: %s is not an executable file; set %s to a Java 17 installation", java, from)
 		}
-		return ""
+		return java, ""
 	}
-	if _, err := exec.LookPath("java"); err != nil {
-		return "no Java: there is none in PATH and JAVA_HOME is not set; install Java 17 or name its directory"
+	java, err := exec.LookPath("java")
+	if err != nil {
+		return "", "no Java: there is none in PATH and JAVA_HOME is not set; install Java 17 or name its directory"
 	}
-	return ""
+	return java, ""
+}
+
+// JavaCommand returns the java that applications are launched with. An invalid error
+// says why there is none.
+func (o Options) JavaCommand() (string, error) {
+	java, problem := o.findJava()
+	if problem != "" {
+		return "", job.Errorf(job.CodeInvalid, "%s", problem)
+	}
+	return java, nil
 }
 
 func executable(path string) bool {

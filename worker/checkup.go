@@ -1,0 +1,162 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path"
+	"slices"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/doctor"
+	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store/webhdfs"
+)
+
+// CheckTemporal makes the checks of a Temporal server. The client may be one that
+// has not connected yet.
+func CheckTemporal(c client.Client, address, namespace string) []doctor.Check {
+	return doctor.OfTemporal(address, namespace, temporalServer{client: c, namespace: namespace})
+}
+
+type temporalServer struct {
+	client    client.Client
+	namespace string
+}
+
+func (t temporalServer) Reach(ctx context.Context) error {
+	_, err := t.client.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
+}
+
+func (t temporalServer) Namespace(ctx context.Context) error {
+	_, err := t.client.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: t.namespace})
+	var missing *serviceerror.NamespaceNotFound
+	if errors.As(err, &missing) {
+		return job.Errorf(job.CodeNotFound, "%w", err)
+	}
+	return err
+}
+
+func (t temporalServer) SearchAttributes(ctx context.Context) error {
+	return CheckNamespace(ctx, t.client, t.namespace)
+}
+
+// CheckModelManage makes the checks of the source of jobs.
+func CheckModelManage(c config.Config) []doctor.Check {
+	return doctor.OfModelManage(c.ModelManage.BaseURL+path.Join("/", c.ModelManage.Prefix, c.ModelManage.JobsPath), jobLister{c.ModelManage})
+}
+
+type jobLister struct{ config modelmanage.Config }
+
+// errEnough ends a listing: that there is one job shows enough.
+var errEnough = errors.New("enough was read")
+
+func (l jobLister) List(ctx context.Context) error {
+	c, err := modelmanage.NewClient(l.config, nil)
+	if err != nil {
+		return err
+	}
+	err = c.List(ctx, modelmanage.StatusCreated, func(modelmanage.Summary) error { return errEnough })
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// CheckCluster makes the checks of one cluster of the configuration.
+func CheckCluster(c config.Config, name string) []doctor.Check {
+	settings, ok := c.Clusters[name]
+	if !ok {
+		return []doctor.Check{doctor.NotOpened(name, fmt.Errorf("it is not configured; the configured ones are %v", c.ClusterNames()))}
+	}
+	if settings.Type != config.TypeYARN {
+		return doctor.OfHost(hostOf(c, name, settings))
+	}
+	y, err := hadoopChecks(name, settings)
+	if err != nil {
+		return []doctor.Check{doctor.NotOpened(name, err)}
+	}
+	return doctor.OfYARN(y)
+}
+
+func hostOf(c config.Config, name string, settings config.Cluster) doctor.Host {
+	options := localOptions(c, name, settings)
+	return doctor.Host{
+		Group: doctor.Group(name), At: "clusters." + name + ".local", SparkHome: options.SparkHome,
+		Python: options.Python, Java: options.JavaCommand, Root: options.Root, RootKey: "clusters." + name + ".root",
+		Output: output,
+	}
+}
+
+// output runs a program that tells its version.
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	text, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("it does not end")
+	}
+	return string(text), err
+}
+
+func hadoopChecks(name string, settings config.Cluster) (doctor.YARN, error) {
+	h, err := openHadoop(name, settings.YARN, Openings{})
+	if err != nil {
+		return doctor.YARN{}, err
+	}
+	managers, err := h.configuration.ResourceManagers()
+	if err != nil {
+		return doctor.YARN{}, err
+	}
+	addresses := make([]string, 0, len(managers))
+	for _, m := range managers {
+		addresses = append(addresses, m.Web)
+	}
+	resourceManager, err := rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: settings.YARN.RequestTimeout})
+	if err != nil {
+		return doctor.YARN{}, err
+	}
+	nameNodes, err := h.configuration.NameNodeWeb("")
+	if err != nil {
+		return doctor.YARN{}, err
+	}
+	web := hadoop.NewHTTP(hadoop.HTTPOptions{User: h.user})
+	options, err := webhdfs.FromConfiguration(h.configuration, "")
+	if err != nil {
+		return doctor.YARN{}, err
+	}
+	options.HTTP = web
+	overHTTP, err := webhdfs.New(options)
+	if err != nil {
+		return doctor.YARN{}, err
+	}
+	return doctor.YARN{
+		Name: name, ConfDirs: h.confDirs, DefaultFS: h.configuration.DefaultFS(), ResourceManager: resourceManager,
+		Web: doctor.Web{Client: web.Client()}, Store: h.stores.Default, WebHDFS: overHTTP, ByRPC: settings.YARN.HDFS != config.HDFSByWebHDFS, NameNodeWeb: nameNodes,
+		HistoryServer: h.configuration.HistoryServer(), User: h.user, Root: settings.Root,
+		Runtimes: settings.YARN.Runtimes, SparkVersion: settings.YARN.SparkVersion, Queues: queuesOf(settings),
+		Recovery: h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true", ByREST: true,
+	}, nil
+}
+
+// queuesOf lists the queues that a cluster's own settings send applications to.
+func queuesOf(settings config.Cluster) []string {
+	const key = "spark.yarn.queue"
+	queues := []string{settings.YARN.Queue, settings.Spark.Profile.Conf[key]}
+	for _, profile := range settings.Spark.Profiles {
+		queues = append(queues, profile.Conf[key])
+	}
+	queues = slices.DeleteFunc(queues, func(q string) bool { return q == "" })
+	slices.Sort(queues)
+	if queues = slices.Compact(queues); len(queues) == 0 {
+		return []string{"default"}
+	}
+	return queues
+}
