@@ -34,8 +34,9 @@ type bundle struct {
 	root string
 }
 
-// Run proves the contract. Each call of open gives a store and an empty
-// directory in it that nothing else uses; it may be called concurrently.
+// Run proves the contract. Each call of open gives a store, which makes parents of
+// its own accord with mode 755, and an empty directory in it that nothing else uses;
+// it may be called concurrently.
 //
 // What a store says about forbidden files is proved by Forbidden.
 func Run(t *testing.T, open func(t *testing.T) (st store.Store, root string)) {
@@ -66,6 +67,12 @@ func Run(t *testing.T, open func(t *testing.T) (st store.Store, root string)) {
 		{"paths that are none", badPaths},
 		{"urls are locations", urls},
 		{"ended ctx", endedContext},
+		{"modes", modes},
+		{"only files are replaced", replaceOnlyFiles},
+		{"remove at the same time", removeTogether},
+		{"long names", longNames},
+		{"many entries", manyEntries},
+		{"read in pieces", pieces},
 	}
 	run := func(t *testing.T, test func(b *bundle)) {
 		t.Helper()

@@ -110,6 +110,7 @@ const (
 	notFound = "java.io.FileNotFoundException"
 	exists   = "org.apache.hadoop.fs.FileAlreadyExistsException"
 	noParent = "org.apache.hadoop.fs.ParentNotDirectoryException"
+	tooLong  = "org.apache.hadoop.hdfs.protocol.FSLimitException$PathComponentTooLongException"
 )
 
 func (f *fake) status(p, suffix string) map[string]any {
@@ -157,6 +158,8 @@ func (f *fake) serveName(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	n := f.tree[p]
 	switch {
+	case op != "GETFILESTATUS" && isTooLong(p) || isTooLong(q.Get("destination")):
+		refuse(w, http.StatusForbidden, tooLong, "The maximum path component name limit is exceeded: limit=255")
 	case op == "CREATE" || op == "OPEN":
 		f.place(w, r, op, p)
 	case f.blocked(w, p):
@@ -239,7 +242,11 @@ func (f *fake) rename(w http.ResponseWriter, from string, q url.Values) {
 	}
 }
 
-// list gives two entries at a time.
+func isTooLong(p string) bool {
+	return slices.ContainsFunc(strings.Split(p, "/"), func(name string) bool { return len(name) > 255 })
+}
+
+// list gives two entries at a time, of a large directory a thousand.
 func (f *fake) list(w http.ResponseWriter, dir, op, after string) {
 	if !f.tree[dir].dir {
 		f.reply(w, op, []map[string]any{f.status(dir, "")}, 0)
@@ -252,8 +259,10 @@ func (f *fake) list(w http.ResponseWriter, dir, op, after string) {
 		}
 	}
 	slices.Sort(names)
-	remaining := 0
-	const batch = 2
+	remaining, batch := 0, 2
+	if len(names) > 1000 {
+		batch = 1000
+	}
 	if op == "LISTSTATUS_BATCH" && len(names) > batch {
 		remaining, names = len(names)-batch, names[:batch]
 	}
