@@ -98,6 +98,8 @@ type storeFake struct {
 	open  func(path string) error
 	stat  func(path string) error
 	write func(path string) error
+
+	mu    sync.Mutex
 	wrote []string
 }
 
@@ -125,7 +127,9 @@ func (f *storeFake) Write(ctx context.Context, path string, content io.Reader, m
 			return 0, err
 		}
 	}
+	f.mu.Lock()
 	f.wrote = append(f.wrote, path)
+	f.mu.Unlock()
 	return f.Store.Write(ctx, path, content, mode)
 }
 

@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -169,10 +168,9 @@ func (s *staging) checkInputs(ctx context.Context, m job.Manifest) ([]string, er
 // them.
 func (s *staging) write(ctx context.Context, m job.Manifest, spec job.Spec) ([]map[string]any, error) {
 	s.record = staged{Digest: s.in.Digest, Application: s.in.Application}
-	for _, dir := range []string{spark.DirWork, spark.DirLogs, spark.DirTemp} {
-		if err := s.store.MkdirAll(ctx, path.Join(s.dir, dir), modeDir); err != nil {
-			return nil, storeError("make the directory "+dir, err)
-		}
+	var dirs []string
+	if s.onThisHost() {
+		dirs = []string{spark.DirWork, spark.DirLogs, spark.DirTemp}
 	}
 	sources, err := sourcesArchive(m)
 	if err != nil {
@@ -193,7 +191,7 @@ func (s *staging) write(ctx context.Context, m job.Manifest, spec job.Spec) ([]m
 		}
 		inputs = append(inputs, located(input, url))
 	}
-	outputs, embedded, err := s.outputs(ctx, m)
+	outputs, embedded, outputDirs, err := s.outputs(m)
 	if err != nil {
 		return nil, err
 	}
@@ -213,14 +211,11 @@ func (s *staging) write(ctx context.Context, m job.Manifest, spec job.Spec) ([]m
 	if err != nil {
 		return nil, err
 	}
-	files = append(files, jobFile, launch)
-	for _, f := range files {
-		if err := s.put(ctx, f); err != nil {
-			return nil, err
-		}
-	}
-	return embedded, nil
+	return embedded, s.putAll(ctx, append(dirs, outputDirs...), append(files, jobFile, launch))
 }
+
+// onThisHost reports whether the application runs where its files are.
+func (s *staging) onThisHost() bool { return s.store.Scheme() == "file" }
 
 // inputURL stages an embedded input in a folder of its own, so that two inputs
 // of one name both arrive.
@@ -233,22 +228,21 @@ func (s *staging) inputURL(i int, input job.Asset, files *[]job.WorkFile) (strin
 	return s.store.URL(path.Join(s.dir, rel)), nil
 }
 
-func (s *staging) outputs(ctx context.Context, m job.Manifest) (all, embedded []map[string]any, err error) {
+// outputs locates them, and names the directories of embedded ones.
+func (s *staging) outputs(m job.Manifest) (all, embedded []map[string]any, dirs []string, err error) {
 	all = make([]map[string]any, 0, len(m.Outputs))
 	for i, output := range m.Outputs {
 		if !output.Embedded {
 			url, err := s.cluster.Stores.CanonicalURL(output.URL)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			all = append(all, located(output, url))
 			continue
 		}
-		dir := path.Join(s.dir, spark.DirOutputs, strconv.Itoa(i))
-		if err := s.store.MkdirAll(ctx, dir, modeDir); err != nil {
-			return nil, nil, storeError("make the directory of an output", err)
-		}
-		target := path.Join(dir, literalName(output.FileName))
+		dir := path.Join(spark.DirOutputs, strconv.Itoa(i))
+		dirs = append(dirs, dir)
+		target := path.Join(s.dir, dir, literalName(output.FileName))
 		s.record.Outputs = append(s.record.Outputs, stagedOutput{
 			Index: output.Index, FileName: output.FileName, Format: output.Format, Path: target,
 		})
@@ -256,7 +250,7 @@ func (s *staging) outputs(ctx context.Context, m job.Manifest) (all, embedded []
 		all = append(all, object)
 		embedded = append(embedded, object)
 	}
-	return all, embedded, nil
+	return all, embedded, dirs, nil
 }
 
 // literalName replaces what Spark would take for a glob in a path.
@@ -302,8 +296,8 @@ func (s *staging) launchFile(m job.Manifest, spec job.Spec) (job.WorkFile, error
 		Name: spec.Name, PythonDriver: true, Main: driver.FileName,
 		PyFiles: []string{spark.FileSources}, Options: m.Options,
 	}
-	if s.store.Scheme() == "file" {
-		launch.Args = []string{path.Join(s.dir, spark.FileJob)} // the driver runs on this host
+	if s.onThisHost() {
+		launch.Args = []string{path.Join(s.dir, spark.FileJob)}
 	} else {
 		// Shipped into the driver's working directory, as all in DirWork is.
 		launch.Args, launch.Files = []string{spark.FileJob}, []string{spark.FileJob}
@@ -317,32 +311,6 @@ func jsonFile(name string, content any) (job.WorkFile, error) {
 		return job.WorkFile{}, job.Errorf(job.CodeInternal, "write %s: %w", name, err)
 	}
 	return job.WorkFile{Path: name, Content: data}, nil
-}
-
-func (s *staging) put(ctx context.Context, f job.WorkFile) error {
-	n, err := s.store.Write(ctx, path.Join(s.dir, f.Path), bytes.NewReader(f.Content), modeFile)
-	s.record.Bytes += n
-	s.progress.add(n)
-	if err != nil {
-		return storeError("stage "+f.Path, err)
-	}
-	return nil
-}
-
-// commit writes staged.json, unless the attempt was revoked meanwhile: then
-// somebody may be cleaning what a late attempt of this activity would leave.
-func (s *staging) commit(ctx context.Context) error {
-	switch _, err := s.store.Stat(ctx, path.Join(s.dir, spark.FileRevoked)); {
-	case err == nil:
-		return job.Errorf(job.CodeConflict, "the attempt was revoked while it was staged")
-	case !errors.Is(err, fs.ErrNotExist):
-		return storeError("look for a revocation", err)
-	}
-	record, err := jsonFile(spark.FileStaged, s.record)
-	if err != nil {
-		return err
-	}
-	return s.put(ctx, record)
 }
 
 // storeError makes an error of the cluster's store: forbidden will stay so, all

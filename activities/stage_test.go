@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -111,6 +113,31 @@ func TestStageWritesEverything(t *testing.T) {
 		ExternalOutputs: []map[string]any{{"name": "result", "assetType": "EXTERNAL_FILE", "fileUrl": "file:" + b.dir + "/out/1/out.csv"}},
 	}}, b.source.reports, "the source is told of embedded outputs alone")
 	require.Equal(t, b.dir+"/staged.json", b.store.wrote[len(b.store.wrote)-1], "the record comes last")
+}
+
+// A small file on a distributed store costs waiting, so files are not written one
+// after the other; the record still comes last.
+func TestStageWritesSeveralFilesAtATime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.whole()
+	const together = 4
+	var met atomic.Int32
+	all := make(chan struct{})
+	b.store.write = func(string) error {
+		if met.Add(1) == together {
+			close(all)
+		}
+		select {
+		case <-all:
+			return nil
+		case <-time.After(time.Minute):
+			return errors.New("the others did not come")
+		}
+	}
+	_, err := b.stage()
+	require.NoError(t, err)
+	require.Equal(t, b.dir+"/staged.json", b.store.wrote[len(b.store.wrote)-1])
 }
 
 func TestStagedSourcesAreImportable(t *testing.T) {
