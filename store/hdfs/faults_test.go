@@ -111,8 +111,10 @@ func TestContextEndsEveryWait(t *testing.T) {
 			t.Parallel()
 			st := storeOn(t, func(o *Options) { o.Timeout = time.Minute }, address)
 			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
-				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 				if want == context.Canceled { //nolint:errorlint // a choice, no comparison of errors
+					cancel()
+					ctx, cancel = context.WithCancel(t.Context())
 					time.AfterFunc(20*time.Millisecond, cancel)
 				}
 				begun := time.Now()
@@ -133,7 +135,7 @@ func TestContextEndsTheWaitForAConnection(t *testing.T) {
 	defer cancel()
 	waiting := make(chan error, 1)
 	go func() { _, err := st.Stat(ctx, "/"); waiting <- err }()
-	require.Eventually(t, func() bool { return len(st.pool.slots) == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(st.pool.slots) == 1 }, 10*time.Second, time.Millisecond)
 	short, done := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer done()
 	_, err := st.Stat(short, "/")

@@ -39,7 +39,7 @@ func open(t testing.TB, user string) *webhdfs.Store {
 // directory is a new directory, removed when the test ends.
 func directory(t testing.TB, st store.Store) string {
 	t.Helper()
-	root := "/tmp/stoker-test/" + strings.ToLower(rand.Text())
+	root := "/tmp/store-" + strings.ToLower(rand.Text()) // for itself: nobody else makes its parents
 	require.NoError(t, st.MkdirAll(t.Context(), root, 0o777))
 	t.Cleanup(func() { require.NoError(t, st.RemoveAll(context.Background(), root)) })
 	return root

@@ -15,26 +15,47 @@ import (
 )
 
 // Open fails at once for a missing or forbidden file. Reading stops when ctx
-// ends, and fails if the file ends early.
+// ends, and fails if the file ends early: where the connection says so, and where a
+// server sends fewer or more bytes than the NameNode knows the file to have.
 func (s *Store) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	p, err := ready(ctx, path)
 	if err != nil {
 		return nil, hadoop.Failure("open", path, err)
 	}
-	r, err := s.open(ctx, p)
-	if errors.Is(err, fs.ErrNotExist) {
-		// The servers say of a directory that there is no such file.
-		if found, statErr := s.status(ctx, p); statErr == nil && found.Type == typeDirectory {
-			err = hadoop.IsDirectory("open", p)
-		}
+	known, err := s.status(ctx, p)
+	if err == nil && known.Type == typeDirectory { // of which servers say that there is no such file
+		err = hadoop.IsDirectory("open", p)
 	}
 	if err != nil {
 		return nil, hadoop.Failure("open", p, err)
 	}
+	r, err := s.open(ctx, p)
+	if err != nil {
+		return nil, hadoop.Failure("open", p, err)
+	}
+	r.whole = func(n int64) error { return s.whole(ctx, p, known, n) }
 	return r, nil
 }
 
-func (s *Store) open(ctx context.Context, p string) (io.ReadCloser, error) {
+// whole says whether n bytes are all of a file that was known as it is given. One
+// that has grown or was replaced since is looked at again.
+func (s *Store) whole(ctx context.Context, p string, known *fileStatus, n int64) error {
+	if known.Type != typeFile || *known.Length == n {
+		return nil
+	}
+	now, err := s.status(ctx, p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // removed: nobody can tell
+	case err != nil:
+		return err
+	case now.FileID != known.FileID || *known.Length < n && n <= *now.Length:
+		return nil
+	}
+	return fmt.Errorf("of %d bytes %d came", *known.Length, n)
+}
+
+func (s *Store) open(ctx context.Context, p string) (*reader, error) {
 	t, err := s.locate(ctx, request{method: get, op: "OPEN", path: p, params: url.Values{}})
 	if err != nil {
 		return nil, err
@@ -89,6 +110,8 @@ type reader struct {
 	path   string
 	host   string
 	body   io.ReadCloser
+	n      int64 // bytes read
+	whole  func(n int64) error
 	cancel context.CancelFunc
 	once   sync.Once
 }
@@ -99,7 +122,13 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, hadoop.Failure("read", r.path, err)
 	}
 	n, err := r.body.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // net/http returns io.EOF bare at a body's end
+	r.n += int64(n)
+	if err == io.EOF { //nolint:errorlint // net/http returns io.EOF bare at a body's end
+		if short := r.whole(r.n); short != nil {
+			err = short
+		}
+	}
+	if err != nil && err != io.EOF { //nolint:errorlint // as above
 		if ended := r.ctx.Err(); ended != nil {
 			err = ended
 		}

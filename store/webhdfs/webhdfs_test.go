@@ -5,7 +5,9 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -215,6 +217,45 @@ func TestReadStopsWhenContextEnds(t *testing.T) {
 	_, err = io.ReadAll(r)
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, r.Close())
+}
+
+// A file that was replaced or has grown while it was being opened is no broken one.
+func TestReadingWhatChanges(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(f *fake, st *Store) error{
+		"replaced by less": func(_ *fake, st *Store) error {
+			_, err := st.Write(context.Background(), "/x", strings.NewReader("new"), 0o600)
+			return err
+		},
+		"grown": func(f *fake, _ *Store) error {
+			return os.WriteFile(f.content(f.tree["/x"]), []byte("old and longer"), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			st := storeOn(t, f.name.URL)
+			_, err := st.Write(t.Context(), "/x", strings.NewReader("the old one"), 0o600)
+			require.NoError(t, err)
+			var once sync.Once
+			f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Query().Get("op") == "OPEN" {
+					once.Do(func() {
+						if err := change(f, st); err != nil {
+							t.Errorf("change: %v", err)
+						}
+					})
+				}
+				return false
+			}
+			r, err := st.Open(t.Context(), "/x")
+			require.NoError(t, err)
+			got, err := io.ReadAll(r)
+			require.NoError(t, err)
+			require.Contains(t, []string{"new", "old and longer"}, string(got))
+			require.NoError(t, r.Close())
+		})
+	}
 }
 
 func TestEscape(t *testing.T) {
