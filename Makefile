@@ -83,9 +83,16 @@ hadoop-down: | check-go ## stop it with all its containers; its data stays
 	@$(TOOLS)/bin/hadoop down --state $(STATE)/hadoop $(HADOOP_ARGS)
 
 .PHONY: test-yarn
-test-yarn: build hadoop-up ## run what needs a real Hadoop: stores, logs, submission, the sample jobs on YARN
-	@STOKER_HADOOP=$(STATE)/hadoop/cluster.json .ci/suite "Go, on Hadoop" $(GO) test -tags hadoop -timeout 20m -p 1 ./hadoop/... ./store/... ./spark/yarn/...
-	@.ci/suite "samples on YARN" $(MAKE) --no-print-directory run CLUSTER=yarn ARGS="--once --port-offset 700"
+test-yarn: build yarn-tools ## run a representative part of what needs a real Hadoop (ten minutes on two cores)
+	@.ci/yarn-tests $(STATE) -short
+
+.PHONY: test-yarn-full
+test-yarn-full: build yarn-tools ## run all of it, writing docs/test-yarn.json (an hour)
+	@.ci/yarn-tests $(STATE)
+
+.PHONY: yarn-tools
+yarn-tools: | check-go check-java
+	@$(GO) -C dev build -o $(TOOLS)/bin/ ./cmd/hadoop ./cmd/testrows
 
 .PHONY: goldens
 goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)
@@ -112,4 +119,5 @@ $(LINTERS): dev/tools/go.mod dev/tools/go.sum | check-go
 .PHONY: clean
 clean: ## stop the Hadoop cluster, remove the state of stoker-dev
 	@[ ! -e $(STATE)/hadoop/cluster.json ] || $(MAKE) --no-print-directory hadoop-down
+	@[ ! -e $(STATE)/hadoop-test/cluster.json ] || $(TOOLS)/bin/hadoop down --state $(STATE)/hadoop-test
 	rm -rf $(STATE)

@@ -270,11 +270,18 @@ func (j one) native(t *testing.T, c *cluster) string {
 	return request.ID
 }
 
+// representative jobs are what a short run submits of the table.
+var representative = []string{"arguments, Python", "configuration files", "files", "jars", "memory and cores"}
+
 // TestSameAsSparkSubmit submits each job both ways and compares all there is to see.
 func TestSameAsSparkSubmit(t *testing.T) {
 	t.Parallel()
 	c := realCluster(t)
-	for _, name := range slices.Sorted(maps.Keys(table)) {
+	names := slices.Sorted(maps.Keys(table))
+	if testing.Short() {
+		names = representative
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := table[name]

@@ -28,7 +28,7 @@ import (
 // STOKER_HADOOP names, and a Spark with spark-submit. The cluster must keep the files
 // of ended containers:
 //
-//	make hadoop-up ARGS="--set NodeManager:yarn.nodemanager.delete.debug-delay-sec=36000"
+//	make hadoop-up HADOOP_ARGS="--set NodeManager:yarn.nodemanager.delete.debug-delay-sec=36000"
 //	STOKER_HADOOP=$PWD/.state/hadoop/cluster.json go test -tags hadoop -timeout 60m ./spark/yarn/submission
 
 // cluster is a real one, with Spark's files in its HDFS.
