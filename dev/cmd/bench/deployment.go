@@ -41,7 +41,21 @@ type process struct {
 }
 
 // deploy starts everything; the caller stops it.
-func (b *bench) deploy(ctx context.Context, configure func(*config.Config)) (_ *deployment, err error) {
+func (b *bench) deploy(ctx context.Context, configure func(*config.Config)) (*deployment, error) {
+	d, err := b.deployWithoutStarter(ctx, func(string) func(*config.Config) { return configure })
+	if err != nil {
+		return nil, err
+	}
+	if err := d.startStarter(ctx); err != nil {
+		d.stop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// deployWithoutStarter is for what starts workflows itself. The configuration may
+// name files in the deployment's state.
+func (b *bench) deployWithoutStarter(ctx context.Context, configure func(state string) func(*config.Config)) (_ *deployment, err error) {
 	state, err := os.MkdirTemp("", "stoker-bench")
 	if err != nil {
 		return nil, err
@@ -63,20 +77,24 @@ func (b *bench) deploy(ctx context.Context, configure func(*config.Config)) (_ *
 	if d.client, err = stack.Dial(ctx, d.ports, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
-	if _, err := stack.WriteConfig(stack.Options{State: state, Ports: d.ports, Spark: b.spark, Configure: configure}); err != nil {
+	if _, err := stack.WriteConfig(stack.Options{State: state, Ports: d.ports, Spark: b.spark, Configure: configure(state)}); err != nil {
 		return nil, err
 	}
-	file := stack.ConfigFile(state)
-	if d.worker, err = d.spawn("stoker worker", filepath.Join(b.bin, "stoker"), "worker", "--config", file); err != nil {
+	d.worker, err = d.spawn("stoker worker", filepath.Join(b.bin, "stoker"), "worker", "--config", stack.ConfigFile(state))
+	if err != nil {
 		return nil, err
 	}
-	if err := d.await(ctx, d.worker, fmt.Sprintf("http://127.0.0.1:%d/readyz", d.ports.Metrics)); err != nil {
-		return nil, err
+	return d, d.await(ctx, d.worker, fmt.Sprintf("http://127.0.0.1:%d/readyz", d.ports.Metrics))
+}
+
+func (d *deployment) startStarter(ctx context.Context) error {
+	var err error
+	d.starter, err = d.spawn("stoker starter", filepath.Join(filepath.Dir(d.worker.cmd.Path), "stoker"), "starter",
+		"--config", stack.ConfigFile(d.state))
+	if err != nil {
+		return err
 	}
-	if d.starter, err = d.spawn("stoker starter", filepath.Join(b.bin, "stoker"), "starter", "--config", file); err != nil {
-		return nil, err
-	}
-	return d, d.until(ctx, d.starter, func() bool {
+	return d.until(ctx, d.starter, func() bool {
 		log, err := os.ReadFile(d.log(d.starter.name))
 		return err == nil && bytes.Contains(log, []byte("starter started"))
 	})

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -32,21 +31,32 @@ type row struct {
 }
 
 type bench struct {
-	bin   string
-	venv  string
-	runs  int
-	only  string
-	spark stack.Spark
-	rows  []row
+	bin  string
+	venv string
+	runs int
+	only string
+	// command that made the figures, as it is to be typed.
+	command string
+	// live jobs to watch, and for how long jobs end while they are.
+	live  int
+	ends  time.Duration
+	// hadoop is the state of a Hadoop cluster.
+	hadoop string
+	spark  stack.Spark
+	rows   []row
 }
 
 func main() {
 	b := &bench{}
-	out := flag.String("out", "docs/benchmarks.json", "file to write the rows to")
+	out := flag.String("out", "", "file whose rows of the same names are replaced; none prints them only")
 	flag.StringVar(&b.bin, "bin", "bin", "directory of stoker and stoker-dev")
 	flag.StringVar(&b.venv, "venv", ".tools/venv", "virtual environment with PySpark")
 	flag.IntVar(&b.runs, "runs", 10, "pairs of runs")
-	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead or minute; writes no file")
+	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead, minute, or watching or hdfs, which run only if they are named")
+	flag.StringVar(&b.command, "command", "make bench", "command to name in the rows")
+	flag.IntVar(&b.live, "live", 2000, "live jobs to watch")
+	flag.DurationVar(&b.ends, "ends", 2*time.Minute, "how long watched jobs end, five a second")
+	flag.StringVar(&b.hadoop, "hadoop", ".state/hadoop", "state of the Hadoop cluster that large files are copied to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -70,28 +80,24 @@ func (b *bench) run(ctx context.Context, out string) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"sizes", b.sizes}, {"idle", b.idle}, {"overhead", b.overhead}, {"minute", b.minute}} {
-		if b.only != "" && b.only != part.name {
+	}{{"sizes", b.sizes}, {"idle", b.idle}, {"overhead", b.overhead}, {"minute", b.minute}, {"watching", b.watching}, {"hdfs", b.largeFiles}} {
+		if b.only != part.name && (b.only != "" || part.name == "watching" || part.name == "hdfs") {
 			continue
 		}
 		if err := part.measure(ctx); err != nil {
 			return err
 		}
 	}
-	if b.only != "" {
-		return nil // the file holds all figures of one run
+	if out == "" {
+		return nil
 	}
-	data, err := json.MarshalIndent(b.rows, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, append(data, '\n'), 0o644) // a file of the repository
+	return b.write(out)
 }
 
 // add keeps a figure and prints it.
 func (b *bench) add(name string, value float64, unit string, n int) {
 	b.rows = append(b.rows, row{
-		Name: name, Value: round(value), Unit: unit, N: n, Command: "make bench", Machine: machine(), Commit: commit(),
+		Name: name, Value: round(value), Unit: unit, N: n, Command: b.command, Machine: machine(), Commit: commit(),
 	})
 	fmt.Printf("%-58s %10.3f %s (n=%d)\n", name, value, unit, n)
 }
