@@ -133,6 +133,9 @@ func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, err
 type ObserveInput struct {
 	Cluster string      `json:"cluster"`
 	Attempt job.Attempt `json:"attempt"`
+	// Now wants an answer that is newer than the question: somebody said that there
+	// is news.
+	Now bool `json:"now,omitempty"`
 }
 
 // Observe asks the cluster how the application is. It only reads.
@@ -142,7 +145,11 @@ func (c *Control) Observe(ctx context.Context, in ObserveInput) (job.Observation
 	if err != nil {
 		return job.Observation{}, classify(err)
 	}
-	observation, err := cluster.Manager.Observe(ctx, in.Attempt)
+	observe := cluster.Manager.Observe
+	if refresher, ok := cluster.Manager.(spark.Refresher); ok && in.Now {
+		observe = refresher.ObserveNow
+	}
+	observation, err := observe(ctx, in.Attempt)
 	if err != nil {
 		return job.Observation{}, classify(err)
 	}

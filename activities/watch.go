@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -14,9 +13,6 @@ import (
 type WatchInput struct {
 	Cluster string `json:"cluster"`
 }
-
-// sweepEvery is how often a cluster that cannot notify is listed.
-const sweepEvery = 3 * time.Second
 
 // WatchCluster hints to the workflow of every application that changed, until
 // it is cancelled or its worker stops. It may run twice for a moment, and
@@ -52,42 +48,6 @@ func changes(ctx context.Context, manager spark.Manager, changed chan<- job.Atte
 	if notifier, ok := manager.(spark.Notifier); ok {
 		return notifier.Changes(ctx, changed)
 	}
-	seen := map[job.Attempt]job.State{}
-	for {
-		sightings, err := manager.Snapshot(ctx)
-		if err != nil {
-			return err
-		}
-		for _, s := range sightings {
-			if seen[s.Attempt] == s.Observation.State {
-				continue
-			}
-			seen[s.Attempt] = s.Observation.State
-			select {
-			case changed <- s.Attempt:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		forget(seen, sightings)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(sweepEvery):
-		}
-	}
-}
-
-// forget drops the applications a cluster no longer lists, so that what is
-// remembered stays as small as what lives.
-func forget(seen map[job.Attempt]job.State, sightings []spark.Sighting) {
-	listed := make(map[job.Attempt]bool, len(sightings))
-	for _, s := range sightings {
-		listed[s.Attempt] = true
-	}
-	for attempt := range seen {
-		if !listed[attempt] {
-			delete(seen, attempt)
-		}
-	}
+	s := sweeper{manager: manager, seen: map[job.Attempt]job.State{}}
+	return s.run(ctx, changed)
 }

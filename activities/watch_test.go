@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -112,7 +113,7 @@ func TestChangesTellsOnlyOfChanges(t *testing.T) {
 		for a := range changed {
 			got = append(got, a)
 		}
-		require.Equal(t, attempts("1", "2", "1", "3", "2"), got)
+		require.Equal(t, attempts("1", "2", "1", "3", "2", "2"), got, "what is gone has news, and so has what is back")
 		require.Equal(t, 4*sweepEvery, time.Since(start), "a cluster is listed every few seconds")
 	})
 }
@@ -132,9 +133,71 @@ func TestWatchClusterEndsWithItsSnapshot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.manager.snapshot = func(context.Context) ([]spark.Sighting, error) {
-		return nil, job.Errorf(job.CodeUnavailable, "the cluster does not answer")
+		return nil, job.Errorf(job.CodeUnauthorized, "the cluster refuses")
 	}
-	requireFailure(t, b.watch(make(chan struct{})), job.CodeUnavailable, false)
+	failure := failureOf(t, b.watch(make(chan struct{})), job.CodeUnauthorized, true)
+	require.Contains(t, failure.Error(), "refuses")
+}
+
+// A cluster out of reach for a while is no news: a watch that began anew would
+// have to wake every job.
+func TestChangesOutliveAShortOutage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	synctest.Test(t, func(t *testing.T) {
+		start, calls := time.Now(), 0
+		b.manager.snapshot = func(context.Context) ([]spark.Sighting, error) {
+			if calls++; calls == 1 || calls == sweepPatience+1 {
+				return sightings(map[string]job.State{"1": job.StateRunning}), nil
+			}
+			return nil, job.Errorf(job.CodeUnavailable, "the cluster does not answer")
+		}
+		changed := make(chan job.Attempt, 20)
+		require.ErrorContains(t, changes(t.Context(), b.manager, changed), "does not answer")
+		require.Len(t, changed, 1, "the list after the outage is that before it")
+		require.Equal(t, 2*sweepPatience*sweepEvery, time.Since(start), "in the end people should know")
+	})
+}
+
+// Hints to all that was there already do not hold up the news.
+func TestNewsDoesNotWaitForWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	synctest.Test(t, func(t *testing.T) {
+		const many = 1000 // far more than the pace allows between two lists
+		calls := 0
+		b.manager.snapshot = func(context.Context) ([]spark.Sighting, error) {
+			calls++
+			all := []spark.Sighting{{Attempt: job.AttemptOf("ended", 1), Observation: job.Observation{State: job.StateFailed}}}
+			for i := range many {
+				if calls > 1 && i == many-1 {
+					continue // it is gone
+				}
+				all = append(all, spark.Sighting{
+					Attempt: job.AttemptOf(fmt.Sprintf("%04d", i), 1), Observation: job.Observation{State: job.StateRunning},
+				})
+			}
+			return all, nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		changed, ended := make(chan job.Attempt), make(chan error, 1)
+		go func() { ended <- changes(ctx, b.manager, changed) }()
+		start := time.Now()
+		require.Equal(t, "ended", (<-changed).Job, "an end that nobody saw comes first")
+		for i := 0; ; i++ {
+			require.Less(t, i, many, "the news came after all that is known")
+			if (<-changed).Job == fmt.Sprintf("%04d", many-1) {
+				break
+			}
+		}
+		require.Equal(t, sweepEvery, time.Since(start))
+		for range many - 200 {
+			<-changed
+		}
+		require.Greater(t, time.Since(start), (many-200)*paceOfKnown, "the rest comes little by little")
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
 }
 
 func TestWatchClusterStopsWithItsWorkerWhileNothingHappens(t *testing.T) {
@@ -161,9 +224,15 @@ func TestChangesEndWithTheirContext(t *testing.T) {
 	require.ErrorIs(t, changes(ctx, b.manager, make(chan job.Attempt)), context.Canceled)
 }
 
-func TestForgetKeepsWhatLives(t *testing.T) {
+func TestOnlyTheLastListIsRemembered(t *testing.T) {
 	t.Parallel()
-	seen := map[job.Attempt]job.State{attempts("1")[0]: job.StateRunning, attempts("2")[0]: job.StatePending}
-	forget(seen, sightings(map[string]job.State{"2": job.StatePending, "3": job.StateFailed}))
-	require.Equal(t, map[job.Attempt]job.State{attempts("2")[0]: job.StatePending}, seen)
+	s := sweeper{}
+	for _, list := range []map[string]job.State{
+		{"1": job.StateRunning, "2": job.StatePending}, {"2": job.StatePending, "3": job.StateFailed}, {"2": job.StatePending},
+	} {
+		s.compare(sightings(list))
+	}
+	require.Equal(t, map[job.Attempt]job.State{attempts("2")[0]: job.StatePending}, s.seen)
+	require.Equal(t, attempts("1", "2"), s.known)
+	require.Equal(t, attempts("3", "1"), s.news, "an end that was seen is not told of twice")
 }

@@ -61,8 +61,9 @@ type Manager interface {
 	// error.
 	Observe(ctx context.Context, attempt job.Attempt) (job.Observation, error)
 
-	// Snapshot lists the cluster's live and recently ended applications of this
-	// installation in one call.
+	// Snapshot lists the cluster's live applications of this installation in one
+	// request, and those that ended of late; of the latter, all but the first
+	// Snapshot after a while may leave out what was live in the one before.
 	Snapshot(ctx context.Context) ([]Sighting, error)
 
 	// Kill revokes the attempt first, so that no request goes out any more,
@@ -89,6 +90,13 @@ type Notifier interface {
 	// ends, beginning with all that are live. Hints may repeat or be lost;
 	// nobody's correctness depends on them.
 	Changes(ctx context.Context, changed chan<- job.Attempt) error
+}
+
+// Refresher is a Manager whose Observe may answer from a snapshot of some seconds
+// ago, which another process may have outrun with a hint.
+type Refresher interface {
+	// ObserveNow is Observe with an answer that is newer than the call.
+	ObserveNow(ctx context.Context, attempt job.Attempt) (job.Observation, error)
 }
 
 // Sighting is one application in a Snapshot.

@@ -51,7 +51,7 @@ func (b *batchJob) look(ctx workflow.Context) (job.Observation, error) {
 	err := b.throughOutages(ctx, func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(
 			controlOptions(ctx, b.spec.Cluster, "look at the application", 30*time.Second), control.Observe,
-			activities.ObserveInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt()},
+			activities.ObserveInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Now: !b.byTimer},
 		).Get(ctx, &observation)
 	})
 	return observation, err

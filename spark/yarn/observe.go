@@ -10,6 +10,8 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
+var _ spark.Refresher = (*Manager)(nil)
+
 // Observe implements spark.Manager. An application that lives is served from
 // the snapshot that all jobs of the cluster share; its end is asked for itself,
 // together with what the driver wrote.
@@ -23,6 +25,18 @@ import (
 //
 // Diagnostics are passed on for people and decide nothing.
 func (m *Manager) Observe(ctx context.Context, attempt job.Attempt) (job.Observation, error) {
+	return m.observe(ctx, attempt, m.application)
+}
+
+// ObserveNow implements spark.Refresher: the ResourceManager is asked about this
+// application alone.
+func (m *Manager) ObserveNow(ctx context.Context, attempt job.Attempt) (job.Observation, error) {
+	return m.observe(ctx, attempt, m.ask)
+}
+
+func (m *Manager) observe(
+	ctx context.Context, attempt job.Attempt, ask func(context.Context, string) (rm.Application, bool, error),
+) (job.Observation, error) {
 	dir, reservation, err := m.look(ctx, attempt)
 	if err != nil {
 		return job.Observation{}, err
@@ -30,7 +44,7 @@ func (m *Manager) Observe(ctx context.Context, attempt job.Attempt) (job.Observa
 	if reservation == nil {
 		return job.Observation{State: job.StateAbsent, Raw: "it is not reserved on this cluster"}, nil
 	}
-	app, known, err := m.application(ctx, reservation.Application)
+	app, known, err := ask(ctx, reservation.Application)
 	if err != nil {
 		return job.Observation{}, err
 	}

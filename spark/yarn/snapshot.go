@@ -10,83 +10,146 @@ import (
 )
 
 const (
-	// snapshotAge is how old a snapshot may be that Observe is served from.
+	// snapshotAge is how old a snapshot may be that Observe is served from. A failure
+	// is shared for as long.
 	snapshotAge = 2 * time.Second
-	// recentEnds is how far back ended applications are listed, so that an end is
-	// seen even if some sweeps fail.
-	recentEnds = 10 * time.Minute
+	// watchGap is the time without a call of Snapshot after which the next one lists
+	// ended applications too.
+	watchGap = 15 * time.Second
 )
 
-// snapshots keeps the latest list of this installation's applications, which
+// snapshots keeps the latest list of this installation's live applications, which
 // all jobs of a worker share: the ResourceManager is asked once per interval
 // however many jobs live.
 type snapshots struct {
-	list func(ctx context.Context) ([]rm.Application, error)
+	// list asks for the live applications, or for all that the ResourceManager knows.
+	list func(ctx context.Context, ended bool) ([]rm.Application, error)
 
-	mu   sync.Mutex
-	at   time.Time
-	byID map[string]rm.Application
-	all  []rm.Application
+	mu sync.Mutex
+	// latest is the last answer, or failure.
+	latest *snapshot
+	// flight is the request that is under way; nil if none is.
+	flight *snapshot
+	// watchedAt is when Snapshot was called last.
+	watchedAt time.Time
 }
 
-func newSnapshots(list func(ctx context.Context) ([]rm.Application, error)) *snapshots {
+// snapshot is one answer; it does not change once done is closed.
+type snapshot struct {
+	at   time.Time // when it was asked for
+	done chan struct{}
+	all  []rm.Application
+	byID map[string]rm.Application
+	// ended: what has ended is among them.
+	ended bool
+	err   error
+}
+
+func newSnapshots(list func(ctx context.Context, ended bool) ([]rm.Application, error)) *snapshots {
 	return &snapshots{list: list}
 }
 
-// get returns a snapshot no older than age. One caller asks while the others
-// wait for its answer.
-func (s *snapshots) get(ctx context.Context, age time.Duration) ([]rm.Application, error) {
+// get returns a snapshot no older than age. One request serves all who wait for
+// it, in success and failure, so that a ResourceManager that hangs holds each of
+// them up once.
+func (s *snapshots) get(ctx context.Context, age time.Duration, ended bool) (*snapshot, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if time.Since(s.at) <= age {
-		return s.all, nil
+	got := s.latest
+	if got == nil || time.Since(got.at) > age || ended && !got.ended {
+		if s.flight == nil || ended && !s.flight.ended {
+			s.flight = s.ask(ctx, ended)
+		}
+		got = s.flight
 	}
-	began := time.Now()
-	all, err := s.list(ctx)
-	if err != nil {
-		return nil, err
+	s.mu.Unlock()
+	select {
+	case <-got.done:
+		return got, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	s.all, s.at = all, began
-	s.byID = make(map[string]rm.Application, len(all))
-	for _, app := range all {
-		s.byID[app.ID] = app
-	}
-	return all, nil
+}
+
+// ask begins a request, which outlives the caller: others wait for it. The
+// client bounds its time. s.mu is held.
+func (s *snapshots) ask(ctx context.Context, ended bool) *snapshot {
+	asked := &snapshot{at: time.Now(), done: make(chan struct{}), ended: ended}
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		asked.all, asked.err = s.list(ctx, ended)
+		asked.byID = make(map[string]rm.Application, len(asked.all))
+		for _, app := range asked.all {
+			asked.byID[app.ID] = app
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.latest == nil || !asked.at.Before(s.latest.at) {
+			s.latest = asked
+		}
+		if s.flight == asked {
+			s.flight = nil
+		}
+		close(asked.done)
+	}()
+	return asked
 }
 
 func (s *snapshots) find(ctx context.Context, id string) (rm.Application, bool, error) {
-	if _, err := s.get(ctx, snapshotAge); err != nil {
+	got, err := s.get(ctx, snapshotAge, false)
+	if err != nil {
 		return rm.Application{}, false, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	app, ok := s.byID[id]
+	app, ok := got.byID[id]
 	return app, ok, nil
 }
 
-// list asks for this installation's applications, live or ended of late.
-func (m *Manager) list(ctx context.Context) ([]rm.Application, error) {
-	tags := []string{m.installationTag()}
-	live, err := m.opts.ResourceManager.List(ctx, rm.Filter{
-		Tags: tags, DeSelects: rm.Lean,
-		States: []rm.State{rm.StateNew, rm.StateNewSaving, rm.StateSubmitted, rm.StateAccepted, rm.StateRunning},
-	})
+// watch is a snapshot for who compares it with the one before; after a gap it
+// holds what has ended, too.
+func (s *snapshots) watch(ctx context.Context) ([]rm.Application, error) {
+	s.mu.Lock()
+	ended := time.Since(s.watchedAt) > watchGap
+	s.mu.Unlock()
+	age := snapshotAge / 2
+	if ended {
+		age = 0
+	}
+	got, err := s.get(ctx, age, ended)
 	if err != nil {
 		return nil, err
 	}
-	ended, err := m.opts.ResourceManager.List(ctx, rm.Filter{
-		Tags: tags, DeSelects: rm.Lean, FinishedFrom: time.Now().Add(-recentEnds),
-		States: []rm.State{rm.StateFinished, rm.StateFailed, rm.StateKilled},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return append(live, ended...), nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchedAt = time.Now()
+	return got.all, nil
 }
 
-// Snapshot implements spark.Manager.
+var (
+	liveStates = []rm.State{rm.StateNew, rm.StateNewSaving, rm.StateSubmitted, rm.StateAccepted, rm.StateRunning}
+	endStates  = []rm.State{rm.StateFinished, rm.StateFailed, rm.StateKilled}
+)
+
+// list asks for this installation's applications, in one request.
+//
+// By default only for those that live. No filter means "live, or ended of late":
+// to the ResourceManager what lives finished in 1970, so finishedTimeBegin leaves
+// it out. A list of all states would hold up to the thousand ended applications
+// that a ResourceManager keeps (yarn.resourcemanager.max-completed-applications),
+// 1.3 kB each, every few seconds, however few jobs there are. An end is seen
+// without them: the application was in the list before and is no longer.
+func (m *Manager) list(ctx context.Context, ended bool) ([]rm.Application, error) {
+	states := liveStates
+	if ended {
+		states = append(endStates[:len(endStates):len(endStates)], liveStates...)
+	}
+	return m.opts.ResourceManager.List(ctx, rm.Filter{
+		Tags: []string{m.installationTag()}, DeSelects: rm.Lean, States: states,
+	})
+}
+
+// Snapshot implements spark.Manager: what has ended is in the first snapshot, and
+// in the first after a pause.
 func (m *Manager) Snapshot(ctx context.Context) ([]spark.Sighting, error) {
-	apps, err := m.cache.get(ctx, snapshotAge/2)
+	apps, err := m.cache.watch(ctx)
 	if err != nil {
 		return nil, err
 	}
