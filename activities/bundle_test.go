@@ -20,6 +20,7 @@ import (
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/store/file"
+	"github.com/stoker-spark/stoker/store/logstore"
 	"github.com/stoker-spark/stoker/store/parts"
 )
 
@@ -98,6 +99,8 @@ type storeFake struct {
 	open  func(path string) error
 	stat  func(path string) error
 	write func(path string) error
+	// create fails the creation of files.
+	create func(path string) error
 
 	mu    sync.Mutex
 	wrote []string
@@ -119,6 +122,15 @@ func (f *storeFake) Stat(ctx context.Context, path string) (store.Info, error) {
 		}
 	}
 	return f.Store.Stat(ctx, path)
+}
+
+func (f *storeFake) Create(ctx context.Context, path string, data []byte, mode fs.FileMode) error {
+	if f.create != nil {
+		if err := f.create(path); err != nil {
+			return err
+		}
+	}
+	return f.Store.Create(ctx, path, data, mode)
 }
 
 func (f *storeFake) Write(ctx context.Context, path string, content io.Reader, mode fs.FileMode) (int64, error) {
@@ -149,6 +161,8 @@ type bundle struct {
 	store   *storeFake
 	hints   *hinterFake
 	cluster Cluster
+	// patience is how long logs are waited for.
+	patience time.Duration
 
 	job    job.Manifest
 	intake job.Intake
@@ -159,7 +173,10 @@ func setup(t *testing.T) *bundle {
 	root := filepath.Join(t.TempDir(), "jobs")
 	b := &bundle{
 		t: t, key: job.Key{Source: job.SourceModelManage, ID: "7"}, root: root,
-		manager: &managerFake{}, store: &storeFake{Store: file.New(file.Options{DirMode: 0o700})},
+		manager: &managerFake{
+			observe: func(job.Attempt) (job.Observation, error) { return job.Observation{State: job.StateSucceeded}, nil },
+			logs:    func(job.Attempt, string, int64, int) ([]byte, int64, error) { return nil, 0, nil },
+		}, store: &storeFake{Store: file.New(file.Options{DirMode: 0o700})},
 		hints: &hinterFake{hint: func(string) error { return nil }},
 	}
 	b.attempt = b.key.Attempt(1)
@@ -183,6 +200,7 @@ func setup(t *testing.T) *bundle {
 	}
 	b.cluster = Cluster{
 		Name: "local", Manager: b.manager, Stores: store.Set{Default: b.store}, Root: root,
+		Logs:               logstore.New(b.store, root+"-logs"),
 		UnverifiableInputs: store.PolicyRefuse, Header: parts.HeaderAuto,
 		Limits: Limits{OutputBytes: 1000, OutputsBytes: 1500},
 	}
@@ -205,6 +223,7 @@ func (b *bundle) environment() *testsuite.TestActivityEnvironment {
 	env.RegisterActivity(control)
 	transfer, err := NewTransfer(clusters, sources)
 	require.NoError(b.t, err)
+	transfer.patience = b.patience
 	env.RegisterActivity(transfer)
 	return env
 }

@@ -231,59 +231,6 @@ func TestReportEndNeedsWhatWasCollected(t *testing.T) {
 	require.Empty(t, b.source.reports)
 }
 
-func TestReportEndReadsTheLogsTheSourceWants(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	type read struct {
-		stream string
-		offset int64
-		limit  int
-	}
-	var reads []read
-	b.manager.logs = func(a job.Attempt, stream string, offset int64, limit int) ([]byte, int64, error) {
-		require.Equal(t, b.attempt, a)
-		reads = append(reads, read{stream, offset, limit})
-		return []byte(stream + " text"), 99, nil
-	}
-	for name, row := range map[string]struct {
-		limits         [2]job.LogLimit
-		reads          []read
-		stdout, stderr string
-	}{
-		"none":          {},
-		"full and tail": {[2]job.LogLimit{{Bytes: 10}, {Bytes: 20, Tail: true}}, []read{{"stdout", 0, 10}, {"stderr", -20, 20}}, "stdout text", "stderr text"},
-		"one":           {[2]job.LogLimit{{}, {Bytes: 5}}, []read{{"stderr", 0, 5}}, "", "stderr text"},
-		"negative":      {[2]job.LogLimit{{Bytes: -1, Tail: true}, {}}, nil, "", ""},
-	} {
-		reads, b.source.limits = nil, row.limits
-		report, err := b.reportEnd(job.Outcome{Result: job.ResultLost})
-		require.NoError(t, err, name)
-		require.Equal(t, row.reads, reads, name)
-		require.Equal(t, row.stdout, report.Stdout, name)
-		require.Equal(t, row.stderr, report.Stderr, name)
-	}
-}
-
-func TestReportEndWithoutLogs(t *testing.T) {
-	t.Parallel()
-	for _, missing := range []error{fs.ErrNotExist, job.Errorf(job.CodeNotFound, "no such attempt")} {
-		b := setup(t)
-		b.source.limits[0] = job.LogLimit{Bytes: 10}
-		b.manager.logs = func(job.Attempt, string, int64, int) ([]byte, int64, error) { return []byte("junk"), 0, missing }
-		report, err := b.reportEnd(job.Outcome{Result: job.ResultCancelled})
-		require.NoError(t, err)
-		require.Empty(t, report.Stdout)
-	}
-	b := setup(t)
-	b.source.limits[1] = job.LogLimit{Bytes: 10}
-	b.manager.logs = func(job.Attempt, string, int64, int) ([]byte, int64, error) {
-		return nil, 0, job.Errorf(job.CodeUnavailable, "timeout")
-	}
-	_, err := b.reportEnd(job.Outcome{Result: job.ResultCancelled})
-	requireFailure(t, err, job.CodeUnavailable, false)
-	require.Empty(t, b.source.reports)
-}
-
 func TestReportEndReturnsTheStanding(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

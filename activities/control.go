@@ -52,6 +52,8 @@ func validateClusters(byName map[string]Cluster) error {
 			return fmt.Errorf("cluster %s has no default store", name)
 		case c.Root == "":
 			return fmt.Errorf("cluster %s has no root for job directories", name)
+		case c.Logs == nil:
+			return fmt.Errorf("cluster %s has no log store", name)
 		}
 	}
 	return nil

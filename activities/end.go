@@ -2,9 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"slices"
 
 	"go.temporal.io/sdk/activity"
 
@@ -13,8 +10,8 @@ import (
 )
 
 // ReportEnd makes the final report of a job with the content of its outputs and
-// its logs, read at the cluster. The source keeps how a job ended, so a
-// repeated report is harmless.
+// its logs, which it archives. The source keeps how a job ended, so a repeated report
+// is harmless.
 func (t *Transfer) ReportEnd(ctx context.Context, in ReportInput) (ReportResult, error) {
 	cluster, err := t.clusters.of(in.Cluster)
 	if err != nil {
@@ -37,16 +34,15 @@ func (t *Transfer) ReportEnd(ctx context.Context, in ReportInput) (ReportResult,
 		}
 	}
 	stdout, stderr := source.LogLimits()
-	if report.Stdout, err = readLog(ctx, cluster, in.Attempt, "stdout", stdout); err == nil {
-		report.Stderr, err = readLog(ctx, cluster, in.Attempt, "stderr", stderr)
-	}
-	if err != nil && activity.GetInfo(ctx).Attempt < logTries {
-		return ReportResult{}, classify(err)
-	}
-	if err != nil {
-		report.Outcome.Notes = append(slices.Clone(report.Outcome.Notes), "the logs could not be read: "+job.Head(err.Error(), job.MaxWord))
+	wanted := stdout.Bytes > 0 || stderr.Bytes > 0
+	if wanted {
+		t.attachLogs(ctx, cluster, in.Attempt, &report, stdout, stderr)
 	}
 	standing, err := source.Report(ctx, in.Key.ID, report)
+	if err == nil && !wanted {
+		// Nobody waits for these logs, so the end is told first.
+		_, _ = t.archiveLogs(ctx, cluster, in.Attempt, false) // it says so itself, and CLEAN tries again
+	}
 	return ReportResult{Standing: capStanding(standing)}, classifySource(err)
 }
 
@@ -70,35 +66,17 @@ func collectedOutputs(ctx context.Context, cluster Cluster, attempt job.Attempt)
 	return outputs, nil
 }
 
-// logTries is how often a report waits for logs, which a cluster may gather only
-// after the end: how a job ended is told without them rather than not at all.
-const logTries = 6
-
-// readLog reads as much of a log as the source wants. A log that is not there
-// is empty: an application may never have been launched.
-func readLog(ctx context.Context, cluster Cluster, attempt job.Attempt, stream string, limit job.LogLimit) (string, error) {
-	if limit.Bytes <= 0 {
-		return "", nil
-	}
-	offset := int64(0)
-	if limit.Tail {
-		offset = -int64(limit.Bytes)
-	}
-	data, _, err := cluster.Manager.Logs(ctx, attempt, stream, offset, limit.Bytes)
-	if errors.Is(err, fs.ErrNotExist) || job.CodeOf(err) == job.CodeNotFound {
-		return "", nil
-	}
-	return string(data), err
-}
-
 // Clean deletes what the attempt left, except the markers of the launch
-// protocol. Nothing there is no error.
+// protocol, once its logs are archived. Nothing there is no error.
 func (t *Transfer) Clean(ctx context.Context, in CleanInput) error {
 	cluster, err := t.clusters.of(in.Cluster)
 	if err != nil {
 		return classify(err)
 	}
 	defer beat(ctx, nil)()
+	if _, err := t.archiveLogs(ctx, cluster, in.Attempt, true); err != nil && activity.GetInfo(ctx).Attempt < storeTries {
+		return failure(err, job.CodeUnavailable, false)
+	}
 	err = cluster.Manager.Release(ctx, in.Attempt)
 	if job.CodeOf(err) == job.CodeConflict {
 		// The application is not gone yet; that passes.

@@ -6,6 +6,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/logstore"
 	"github.com/stoker-spark/stoker/store/parts"
 )
 
@@ -34,6 +35,8 @@ type Cluster struct {
 	// default store.
 	Stores store.Set
 	Root   string
+	// Logs is the cluster's log store.
+	Logs *logstore.Store
 	// UnverifiableInputs says what to do with input URLs no store can check.
 	UnverifiableInputs store.Policy
 	// Header says what happens to the header lines of CSV parts.

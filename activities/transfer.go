@@ -2,8 +2,10 @@ package activities
 
 import (
 	"errors"
+	"time"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/archive"
 )
 
 // Transfer are the activities that move data, on a cluster's own io queue:
@@ -11,6 +13,8 @@ import (
 type Transfer struct {
 	clusters clusters
 	sources  sources
+	// patience is how long to wait for logs.
+	patience time.Duration
 }
 
 // NewTransfer makes the transfer activities of some clusters.
@@ -21,7 +25,7 @@ func NewTransfer(byName map[string]Cluster, bySource map[string]Source) (*Transf
 	if len(bySource) == 0 {
 		return nil, errors.New("transfer activities need at least one source of jobs")
 	}
-	return &Transfer{clusters: byName, sources: bySource}, nil
+	return &Transfer{clusters: byName, sources: bySource, patience: archive.Patience}, nil
 }
 
 // staged is the content of staged.json: what COLLECT must know of the attempt.

@@ -95,6 +95,8 @@ type Cluster struct {
 	// Root is the directory of the job directories, an absolute path in the
 	// cluster's default file system.
 	Root string `koanf:"root"`
+	// Logs is where the logs of jobs are kept.
+	Logs Logs `koanf:"logs"`
 	// Spark says what jobs may ask of Spark.
 	Spark options.Cluster `koanf:"spark"`
 	// Local belongs to type "local".
@@ -216,6 +218,7 @@ func DefaultCluster(kind string) Cluster {
 		Spark:              options.Cluster{Master: "local[1]", DeployMode: "client"},
 		Local:              Local{Concurrency: 2, KillGrace: 10 * time.Second},
 		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second, HDFS: HDFSByRPC},
+		Logs:               Logs{Follow: true},
 		UnverifiableInputs: store.PolicyRefuse,
 		Header:             parts.HeaderAuto,
 		MaxOutputBytes:     8 << 20,
@@ -306,6 +309,7 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 	if !filepath.IsAbs(c.Root) || filepath.Clean(c.Root) == "/" {
 		addf("%s.root: must be an absolute directory, got %q", at, c.Root)
 	}
+	c.Logs.validate(at+".logs", c.Root, addf)
 	for _, profile := range append([]options.Profile{c.Spark.Profile}, c.Spark.Profiles...) {
 		for _, problem := range profile.Problems() {
 			addf("%s.spark: %s", at, problem)

@@ -47,6 +47,9 @@ func (m *Metrics) Handler() client.MetricsHandler {
 	})
 }
 
+// Registerer takes Stoker's own metrics.
+func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
+
 // Server serves /healthz, /readyz and /metrics.
 type Server struct {
 	echo *echo.Echo

@@ -13,6 +13,7 @@ import (
 	"github.com/stoker-spark/stoker/spark/local"
 	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/store/file"
+	"github.com/stoker-spark/stoker/store/logstore"
 )
 
 // Openings is how clusters are opened, beside their configuration.
@@ -47,6 +48,7 @@ func OpenClusters(c config.Config, names []string, o Openings) (map[string]activ
 		if err != nil {
 			return nil, err
 		}
+		cluster.Logs = logstore.New(cluster.Stores.Default, settings.LogsRoot())
 		clusters[name] = cluster
 	}
 	return clusters, nil

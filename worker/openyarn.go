@@ -12,6 +12,7 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/logs"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/spark/yarn/sparkui"
 	"github.com/stoker-spark/stoker/store"
 )
 
@@ -98,9 +99,13 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
+	progress, err := sparkui.New(sparkui.Options{Addresses: addresses, HTTP: hadoop.NewHTTP(hadoop.HTTPOptions{User: h.user})})
+	if err != nil {
+		return activities.Cluster{}, err
+	}
 	options := yarn.Options{
 		Cluster: name, Installation: c.Installation, Root: settings.Root, Store: h.stores.Default,
-		ResourceManager: resourceManager, User: h.user, Builder: builder, Logs: reader,
+		ResourceManager: resourceManager, User: h.user, Builder: builder, Logs: reader, Progress: progress,
 		Recovery:       h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
 	}

@@ -187,13 +187,22 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.watchClusters(ctx)
+	following, stopFollowing := context.WithCancel(ctx)
+	defer stopFollowing()
+	followed, err := w.followLogs(following)
+	if err != nil {
+		w.stop(len(w.workers))
+		return err
+	}
 	w.options.Logger.Info("worker started", "clusters", len(w.options.Clusters))
 	select {
 	case <-ctx.Done():
 	case <-w.failed:
 	}
 	w.options.Logger.Info("worker stopping", "timeout", w.options.Config.Worker.StopTimeout)
+	stopFollowing()
 	w.stop(len(w.workers))
+	followed()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fatal

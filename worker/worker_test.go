@@ -26,6 +26,7 @@ import (
 	"github.com/stoker-spark/stoker/spark/local/localtest"
 	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/store/file"
+	"github.com/stoker-spark/stoker/store/logstore"
 	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -143,7 +144,10 @@ func setup(t *testing.T) *bundle {
 	c := config.Default()
 	c.Worker.HTTPAddress = ""
 	cluster := func(name string) activities.Cluster {
-		return activities.Cluster{Name: name, Manager: b.manager, Stores: store.Set{Default: file.New(file.Options{})}, Root: "/jobs"}
+		files := file.New(file.Options{})
+		return activities.Cluster{
+			Name: name, Manager: b.manager, Stores: store.Set{Default: files}, Root: "/jobs", Logs: logstore.New(files, t.TempDir()),
+		}
 	}
 	b.options = Options{
 		Config: c, Client: b.temporal, Namespace: "default", Metrics: metrics, Logger: slog.New(slog.NewTextHandler(b.log, nil)),

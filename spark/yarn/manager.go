@@ -40,8 +40,10 @@ type Options struct {
 	// Recovery: the ResourceManager keeps applications over a restart
 	// (yarn.resourcemanager.recovery.enabled).
 	Recovery bool
-	// Logs reads containers' logs.
+	// Logs reads containers' logs. A LogCopier copies them, too.
 	Logs LogReader
+	// Progress asks running applications; nil asks none.
+	Progress ProgressReader
 	// RequestTimeout of the ResourceManager's client: after it, a request that was
 	// under way is no longer.
 	RequestTimeout time.Duration
@@ -53,8 +55,9 @@ type Options struct {
 // Manager runs applications on one YARN cluster. Any number of Managers, in any
 // number of processes, may serve one cluster.
 type Manager struct {
-	opts  Options
-	cache *snapshots
+	opts         Options
+	cache        *snapshots
+	applications applications
 }
 
 // New checks the options.

@@ -198,3 +198,31 @@ func failure(what string, err error) error {
 	}
 	return job.Errorf(job.CodeUnavailable, "%s: %w", what, err)
 }
+
+// fileFollower lies in the root, where no job has a name that begins with a dot.
+const (
+	fileFollower = ".follower"
+	maxFollower  = 1 << 10
+)
+
+// Follower reads who said last that it copies this cluster's running logs, "" for
+// nobody. It is a courtesy between workers, so that one of them does it: nothing
+// goes wrong if several do.
+func (s *Store) Follower(ctx context.Context) (string, error) {
+	in, err := s.files.Open(ctx, path.Join(s.root, fileFollower))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", failure("read who follows the logs in "+s.root, err)
+	}
+	defer func() { _ = in.Close() }() // only read
+	text, err := io.ReadAll(io.LimitReader(in, maxFollower))
+	return strings.TrimSpace(string(text)), failure("read who follows the logs in "+s.root, err)
+}
+
+// SetFollower replaces what Follower reads.
+func (s *Store) SetFollower(ctx context.Context, who string) error {
+	_, err := s.files.Write(ctx, path.Join(s.root, fileFollower), strings.NewReader(who+"\n"), modeFile)
+	return failure("note who follows the logs in "+s.root, err)
+}

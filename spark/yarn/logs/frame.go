@@ -144,12 +144,14 @@ func (f *frames) empty(out *frame) error {
 
 // content returns a reader of the n bytes that a frame holds. Its end is io.EOF
 // only if the frame ends there as well.
-func (f *frames) content(n int64) io.Reader { return &content{frames: f, left: n} }
+func (f *frames) content(n int64) *content { return &content{frames: f, left: n} }
 
 type content struct {
 	*frames
 	left  int64
 	ended error
+	// running: the trailer, once it was read, says that the container runs.
+	running bool
 }
 
 func (c *content) Read(p []byte) (int, error) {
@@ -190,7 +192,9 @@ func (c *content) trailer() error {
 		err = nil
 	}
 	if err == nil {
-		_, err = c.line() // the rest of the trailer is skipped by next
+		var text string
+		text, err = c.line() // the rest of the trailer is skipped by next
+		c.running = strings.Contains(text, isRunning)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

@@ -39,6 +39,11 @@ var containerID = regexp.MustCompile(`^container_(?:e[0-9]+_)?([0-9]+_[0-9]+)_([
 
 // find asks which container the master is.
 func (r *Reader) find(ctx context.Context, application string) (master, error) {
+	if r.seen != nil && r.seen.ID == application {
+		if m, ok := running(*r.seen); ok && (r.attempt == 0 || r.attempt == m.attempt) {
+			return m, nil
+		}
+	}
 	m := master{container: container{application: application, attempt: r.attempt}}
 	attempts, err := r.manager.Attempts(ctx, application)
 	if job.CodeOf(err) == job.CodeNotFound {
@@ -56,6 +61,22 @@ func (r *Reader) find(ctx context.Context, application string) (master, error) {
 		}
 	}
 	return m, nil
+}
+
+// containerLogs is the address of a container's logs at its NodeManager, as the
+// ResourceManager links to it.
+var containerLogs = regexp.MustCompile(`^(https?)://([^/]+)/node/containerlogs/(container_[0-9a-z_]+)/`)
+
+// running is the master of an application that runs, as it was listed.
+func running(app rm.Application) (master, bool) {
+	parts := containerLogs.FindStringSubmatch(app.AMContainerLogs)
+	if parts == nil || app.State.Ended() || parts[2] != app.AMHostHTTPAddress {
+		return master{}, false
+	}
+	m := master{container: container{application: app.ID, user: app.User}, known: true}
+	attempt, _, ok := m.parse(parts[3])
+	m.id, m.attempt, m.nodeWeb = parts[3], attempt, parts[1]+"://"+parts[2]
+	return m, ok
 }
 
 // take makes the master that of one of the attempts.

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -123,7 +124,20 @@ func (n *node) fetch(ctx context.Context, c container, stream string, bytes int6
 	if bytes >= 0 {
 		sent = min(bytes, f.length)
 	}
-	return sectionOf(start, f.length, start-first, in.content(sent), r.body)
+	content := in.content(sent)
+	content.running = f.running
+	if start >= f.length && f.length > 0 {
+		// Only what follows the content says whether there may be more.
+		if _, err := io.Copy(io.Discard, content); err != nil {
+			_ = r.body.Close() // err is the one that matters
+			return nil, err
+		}
+	}
+	s, err := sectionOf(start, f.length, start-first, content, r.body)
+	if err == nil {
+		s.growing = func() bool { return content.running }
+	}
+	return s, err
 }
 
 // missing tells whether the NodeManager knows the container's files, of which the
@@ -145,6 +159,15 @@ func (n *node) confirmEmpty(ctx context.Context, c container, stream string) err
 }
 
 func (n *node) list(ctx context.Context, c container, stream string) ([]int64, error) {
+	l, err := n.listAll(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return l.of(c.id, "LOCAL", stream)
+}
+
+// listAll asks for the sizes of all files of a container.
+func (n *node) listAll(ctx context.Context, c container) (list, error) {
 	r, err := n.web.get(ctx, c.nodeWeb, "/ws/v1/node/containers/"+c.id+"/logs", url.Values{})
 	if err != nil {
 		return nil, err
@@ -166,9 +189,5 @@ func (n *node) list(ctx context.Context, c container, stream string) ([]int64, e
 	if err != nil {
 		return nil, err
 	}
-	l, err := parseList(text)
-	if err != nil {
-		return nil, err
-	}
-	return l.of(c.id, "LOCAL", stream)
+	return parseList(text)
 }

@@ -18,6 +18,9 @@ type Reader struct {
 	now      func() time.Time
 	// user whose application it may be, if the ResourceManager does not know.
 	user string
+	// seen is the application as the ResourceManager listed it, nil if it must be
+	// asked.
+	seen *rm.Application
 
 	node *node
 	// history and aggregated are nil where there are none.
@@ -94,56 +97,6 @@ func ending(body io.Reader) error {
 		return nil
 	}
 	return err
-}
-
-// maxResumes bounds how often Copy goes on where a server broke off.
-const maxResumes = 5
-
-// Copy writes a log from a byte offset up to its present end, in bounded memory.
-// Whatever the error, n bytes were written, and from+n is where to go on; only if
-// a writer fails it is the writer's own, and n what that took. Of a running
-// application more may follow.
-func (r *Reader) Copy(ctx context.Context, application, stream string, w io.Writer, from int64) (n int64, err error) {
-	if from < 0 {
-		return 0, job.Errorf(job.CodeInvalid, "copy %s of %s: an offset of %d is none", stream, application, from)
-	}
-	for resumes := 0; ; resumes++ {
-		s, err := r.open(ctx, application, stream, from+n, -1)
-		if err != nil {
-			return n, err
-		}
-		if s.body == nil {
-			return n, nil
-		}
-		to := &remembering{w: w}
-		copied, err := io.Copy(to, s.body)
-		s.close()
-		n += copied
-		switch {
-		case err == nil:
-			return n, nil
-		case to.err != nil:
-			return n, to.err
-		case copied == 0, resumes == maxResumes, isBroken(err), ctx.Err() != nil:
-			return n, s.failure(ctx, application, stream, err)
-		}
-		r = r.Attempt(s.attempt)
-	}
-}
-
-// remembering tells a writer's error from a reader's.
-type remembering struct {
-	w   io.Writer
-	err error
-}
-
-func (m *remembering) Write(p []byte) (int, error) {
-	n, err := m.w.Write(p)
-	if err == nil && n < len(p) {
-		err = io.ErrShortWrite
-	}
-	m.err = err
-	return n, err
 }
 
 // failure is the error of a section's body.

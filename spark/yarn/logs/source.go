@@ -39,6 +39,9 @@ type section struct {
 	// attempt that the stream is of, and from where it comes.
 	attempt int64
 	from    string
+	// growing says, once body was read to its end, whether the program may write
+	// more; nil is no.
+	growing func() bool
 }
 
 func (s *section) close() {

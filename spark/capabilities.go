@@ -1,0 +1,40 @@
+package spark
+
+import (
+	"context"
+	"io"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// LogCopier is a Manager that copies logs for less than many calls of Logs cost,
+// and knows when they are whole.
+type LogCopier interface {
+	// LogStreams lists the streams of an application that has ended: "stdout" and
+	// "stderr" and, where it began anew on the same attempt, "stdout.2" and so on.
+	LogStreams(ctx context.Context, attempt job.Attempt) ([]string, error)
+
+	// LogSizes says how long each stream of a running application is, in bytes, in
+	// one request to the cluster.
+	LogSizes(ctx context.Context, attempt job.Attempt) (map[string]int64, error)
+
+	// CopyLog writes a stream from a byte offset to its present end, in bounded
+	// memory. If w fails, its error is returned as it is.
+	CopyLog(ctx context.Context, attempt job.Attempt, stream string, from int64, w io.Writer) (LogCopy, error)
+}
+
+// LogCopy says what a copy found.
+type LogCopy struct {
+	// Size of the stream in bytes; less than where the copy began if the stream is
+	// not the one that it was.
+	Size int64
+	// Growing: the application may still write to it.
+	Growing bool
+}
+
+// Progresser is a Manager that can ask a running application how far it is.
+type Progresser interface {
+	// Progress is not_found where the application does not tell, and unavailable
+	// where it may another time.
+	Progress(ctx context.Context, attempt job.Attempt) (job.Progress, error)
+}
