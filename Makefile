@@ -72,6 +72,11 @@ bench: build ## measure against bare spark-submit, writing docs/benchmarks.json 
 	$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
 	$(TOOLS)/bin/bench --out docs/benchmarks.json
 
+.PHONY: bench-hdfs
+bench-hdfs: hadoop-up ## measure 2 GiB to HDFS and back against Hadoop's own client (ten minutes, 12 GiB of disk)
+	$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
+	$(TOOLS)/bin/bench --only hdfs --runs 3 --command "make bench-hdfs" --out docs/benchmarks.json
+
 .PHONY: hadoop-up
 hadoop-up: | check-go check-java ## start a real one-machine Hadoop cluster, or find it, and print where it is as JSON
 	@$(GO) -C dev build -o $(TOOLS)/bin/hadoop ./cmd/hadoop

@@ -38,8 +38,8 @@ type bench struct {
 	// command that made the figures, as it is to be typed.
 	command string
 	// live jobs to watch, and for how long jobs end while they are.
-	live  int
-	ends  time.Duration
+	live int
+	ends time.Duration
 	// hadoop is the state of a Hadoop cluster.
 	hadoop string
 	spark  stack.Spark
