@@ -80,19 +80,12 @@ func (c *Client) List(ctx context.Context, filter Filter) ([]Application, error)
 	}
 	var apps []Application
 	err := c.do(ctx, request{method: http.MethodGet, path: "apps", query: filter.query(), read: func(r reply) error {
-		var got struct {
-			Apps object[struct {
-				App list[wireApplication] `json:"app"`
-			}] `json:"apps"`
-		}
-		if err := r.decode(&got); err != nil {
+		listed, err := r.applications()
+		if err != nil {
 			return err
 		}
-		if !r.says("apps") && len(r.keys()) > 0 {
-			return unexpected("no applications")
-		}
-		apps = make([]Application, 0, len(got.Apps.value.App))
-		for _, w := range got.Apps.value.App {
+		apps = make([]Application, 0, len(listed))
+		for _, w := range listed {
 			app, err := w.application()
 			if err != nil {
 				return err
@@ -102,6 +95,31 @@ func (c *Client) List(ctx context.Context, filter Filter) ([]Application, error)
 		return nil
 	}})
 	return apps, err
+}
+
+// applications reads a list in whichever shape it has. Thousands of applications
+// come in the one of today, which is read in one pass.
+func (r reply) applications() ([]wireApplication, error) {
+	var today struct {
+		Apps struct {
+			App []wireApplication `json:"app"`
+		} `json:"apps"`
+	}
+	if json.Unmarshal(r.body, &today) == nil && len(today.Apps.App) > 0 {
+		return today.Apps.App, nil
+	}
+	var got struct {
+		Apps object[struct {
+			App list[wireApplication] `json:"app"`
+		}] `json:"apps"`
+	}
+	if err := r.decode(&got); err != nil {
+		return nil, err
+	}
+	if !r.says("apps") && len(r.keys()) > 0 {
+		return nil, unexpected("no applications")
+	}
+	return got.Apps.value.App, nil
 }
 
 // keys of the reply's outermost object.
