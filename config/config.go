@@ -6,12 +6,9 @@ package config
 
 import (
 	"fmt"
-	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
@@ -99,7 +96,8 @@ type Cluster struct {
 	Logs Logs `koanf:"logs"`
 	// Spark says what jobs may ask of Spark.
 	Spark options.Cluster `koanf:"spark"`
-	// Local belongs to type "local".
+	// Local is how spark-submit runs on the worker's host: for type "local", and for
+	// type "yarn" with launcher "spark-submit" or deployMode "client".
 	Local Local `koanf:"local"`
 	// YARN belongs to type "yarn".
 	YARN YARN `koanf:"yarn"`
@@ -131,50 +129,6 @@ type Local struct {
 	Env map[string]string `koanf:"env"`
 	// SecretsDir holds one file per secret, for values "secret:<name>".
 	SecretsDir string `koanf:"secretsDir"`
-}
-
-// YARN is a Hadoop cluster that runs applications in cluster mode.
-type YARN struct {
-	// ConfDirs are the directories of Hadoop's client configuration (core-site.xml,
-	// hdfs-site.xml, yarn-site.xml); none takes HADOOP_CONF_DIR and YARN_CONF_DIR.
-	ConfDirs []string `koanf:"confDirs"`
-	// User as whom applications run and files are written; "" takes
-	// HADOOP_USER_NAME, else the worker's own user.
-	User string `koanf:"user"`
-	// Queue of applications that name none; "" is the cluster's default queue.
-	Queue string `koanf:"queue"`
-	// SparkVersion is the line of Spark that applications get: "3.5". A runtime of
-	// it must be staged: "stoker runtime stage".
-	SparkVersion string `koanf:"sparkVersion"`
-	// Runtimes is the directory of staged runtimes in the cluster's file system; it
-	// should be one that everybody may enter.
-	Runtimes string `koanf:"runtimes"`
-	// SparkConfDir is a directory with spark-defaults.conf, spark-env.sh,
-	// log4j2.properties or hive-site.xml, applied as spark-submit applies them; ""
-	// takes SPARK_CONF_DIR.
-	SparkConfDir string `koanf:"sparkConfDir"`
-	// Python is the interpreter on the cluster's hosts; "" is spark-env.sh's, else
-	// python3.
-	Python string `koanf:"python"`
-	// JavaHome on the cluster's hosts; "" is what NodeManagers give.
-	JavaHome string `koanf:"javaHome"`
-	// JavaMajor is the version of Java on the cluster's hosts.
-	JavaMajor int `koanf:"javaMajor"`
-	// SecretsDir on the worker's host holds one file per secret, for values
-	// "secret:<name>".
-	SecretsDir string `koanf:"secretsDir"`
-	// RequestTimeout bounds one request to the ResourceManager.
-	RequestTimeout time.Duration `koanf:"requestTimeout"`
-	// HDFS says how the worker speaks to an hdfs:// file system: "rpc", with WebHDFS
-	// only for files that RPC can't serve, or "webhdfs", where only HTTP ports can be
-	// reached.
-	HDFS HDFS `koanf:"hdfs"`
-	// FileSystems are further file systems whose files jobs may name as inputs and
-	// which the worker can look into: hdfs://host:port, webhdfs://host:port, or
-	// file:/// for a file system that the worker and all nodes have mounted alike.
-	// The default file system and the name services of the Hadoop configuration need
-	// no entry.
-	FileSystems []string `koanf:"fileSystems"`
 }
 
 // Default returns the configuration without clusters and without the address
@@ -217,7 +171,7 @@ func DefaultCluster(kind string) Cluster {
 		Type:               TypeLocal,
 		Spark:              options.Cluster{Master: "local[1]", DeployMode: "client"},
 		Local:              Local{Concurrency: 2, KillGrace: 10 * time.Second},
-		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second, HDFS: HDFSByRPC},
+		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second, HDFS: HDFSByRPC, Launcher: LauncherREST},
 		Logs:               Logs{Follow: true},
 		UnverifiableInputs: store.PolicyRefuse,
 		Header:             parts.HeaderAuto,
@@ -303,6 +257,12 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 	case TypeLocal:
 	case TypeYARN:
 		c.YARN.validate(at+".yarn", addf)
+		if c.OnHost() && (!filepath.IsAbs(c.YARN.HostDir) || filepath.Clean(c.YARN.HostDir) == "/") {
+			addf("%s.yarn.hostDir: launcher spark-submit and deployMode client need an absolute directory on this host, got %q", at, c.YARN.HostDir)
+		}
+		if c.Spark.Master != "yarn" || c.Spark.DeployMode != deployCluster && c.Spark.DeployMode != "client" {
+			addf("%s.spark: the master of type yarn is yarn, the deployMode cluster or client; got %q and %q", at, c.Spark.Master, c.Spark.DeployMode)
+		}
 	default:
 		addf("%s.type: must be local or yarn, got %q", at, c.Type)
 	}
@@ -331,31 +291,6 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 	}
 	if c.MaxOutputBytes <= 0 || c.MaxOutputsBytes < c.MaxOutputBytes {
 		addf("%s: maxOutputBytes must be positive and maxOutputsBytes no less", at)
-	}
-}
-
-func (y YARN) validate(at string, addf func(string, ...any)) {
-	if y.SparkVersion != "3.5" {
-		addf("%s.sparkVersion: must be 3.5, got %q", at, y.SparkVersion)
-	}
-	if !path.IsAbs(y.Runtimes) {
-		addf("%s.runtimes: must be an absolute directory, got %q", at, y.Runtimes)
-	}
-	if y.JavaMajor < 8 {
-		addf("%s.javaMajor: must be at least 8, got %d", at, y.JavaMajor)
-	}
-	if y.RequestTimeout <= 0 {
-		addf("%s.requestTimeout: must be positive, got %s", at, y.RequestTimeout)
-	}
-	if y.HDFS != HDFSByRPC && y.HDFS != HDFSByWebHDFS {
-		addf("%s.hdfs: must be rpc or webhdfs, got %q", at, y.HDFS)
-	}
-	for i, uri := range y.FileSystems {
-		loc, err := store.ParseLocation(strings.TrimRight(uri, "/") + "///")
-		if err != nil || loc.Path != "/" || loc.Authority == "" && loc.Scheme != "file" ||
-			!slices.Contains([]string{"file", "hdfs", "webhdfs", "swebhdfs"}, loc.Scheme) {
-			addf("%s.fileSystems[%d]: must be hdfs://host:port, webhdfs://host:port, swebhdfs://host:port or file:///, got %q", at, i, uri)
-		}
 	}
 }
 

@@ -86,6 +86,19 @@ func TestValidate(t *testing.T) {
 		"header":          {cluster(func(c *Cluster) { c.Header = "twice" }), `clusters.local.header: must be auto, keep or once, got "twice"`},
 		"no output":       {cluster(func(c *Cluster) { c.MaxOutputBytes = 0 }), "clusters.local: maxOutputBytes must be positive and maxOutputsBytes no less"},
 		"outputs too low": {cluster(func(c *Cluster) { c.MaxOutputsBytes = 1 }), "clusters.local: maxOutputBytes must be positive and maxOutputsBytes no less"},
+		"launcher":        {yarn(func(y *YARN) { y.Launcher = "livy" }), `clusters.local.yarn.launcher: must be rest or spark-submit, got "livy"`},
+		"no place for supervisors": {
+			yarn(func(y *YARN) { y.Launcher, y.HostDir = LauncherSparkSubmit, "run" }),
+			`clusters.local.yarn.hostDir: launcher spark-submit and deployMode client need an absolute directory on this host, got "run"`,
+		},
+		"drivers without a place": {
+			cluster(func(c *Cluster) { *c = DefaultCluster(TypeYARN); c.Root, c.Spark.DeployMode = "/jobs", "client" }),
+			`clusters.local.yarn.hostDir: launcher spark-submit and deployMode client need an absolute directory on this host, got ""`,
+		},
+		"master of another": {
+			cluster(func(c *Cluster) { *c = DefaultCluster(TypeYARN); c.Root, c.Spark.Master = "/jobs", "local[2]" }),
+			`clusters.local.spark: the master of type yarn is yarn, the deployMode cluster or client; got "local[2]" and "cluster"`,
+		},
 		"file system": {
 			yarn(func(y *YARN) { y.FileSystems = []string{"file:///", "hdfs://nn:8020/", "s3a://bucket"} }),
 			`clusters.local.yarn.fileSystems[2]: must be hdfs://host:port, webhdfs://host:port, swebhdfs://host:port or file:///, got "s3a://bucket"`,

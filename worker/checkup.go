@@ -17,6 +17,7 @@ import (
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/spark/local"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/store/webhdfs"
 )
@@ -79,21 +80,34 @@ func CheckCluster(c config.Config, name string) []doctor.Check {
 		return []doctor.Check{doctor.NotOpened(name, fmt.Errorf("it is not configured; the configured ones are %v", c.ClusterNames()))}
 	}
 	if settings.Type != config.TypeYARN {
-		return doctor.OfHost(hostOf(c, name, settings))
+		return doctor.OfHost(hostOf(name, localOptions(c, name, settings), ".root"))
 	}
-	y, err := hadoopChecks(name, settings)
+	h, err := openHadoop(name, settings.YARN, Openings{})
 	if err != nil {
 		return []doctor.Check{doctor.NotOpened(name, err)}
 	}
-	return doctor.OfYARN(y)
+	y, err := hadoopChecks(name, settings, h)
+	if err != nil {
+		return []doctor.Check{doctor.NotOpened(name, err)}
+	}
+	checks := doctor.OfYARN(y)
+	if settings.OnHost() {
+		host := hostOf(name, hostOptions(c, name, settings, h), ".yarn.hostDir")
+		if !settings.DriverOnHost() {
+			host.Python = ""
+		}
+		checks = append(checks, doctor.OfHost(host)...)
+	}
+	return checks
 }
 
-func hostOf(c config.Config, name string, settings config.Cluster) doctor.Host {
-	options := localOptions(c, name, settings)
+// hostOf is what spark-submit needs on this host; rootKey is where the cluster's
+// settings name the directory of its records.
+func hostOf(name string, options local.Options, rootKey string) doctor.Host {
+	at := "clusters." + name
 	return doctor.Host{
-		Group: doctor.Group(name), At: "clusters." + name + ".local", SparkHome: options.SparkHome,
-		Python: options.Python, Java: options.JavaCommand, Root: options.Root, RootKey: "clusters." + name + ".root",
-		Output: output,
+		Group: doctor.Group(name), At: at + ".local", SparkHome: options.SparkHome, Python: options.Python,
+		Java: options.JavaCommand, Root: options.Root, RootKey: at + rootKey, Output: output,
 	}
 }
 
@@ -106,11 +120,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	return string(text), err
 }
 
-func hadoopChecks(name string, settings config.Cluster) (doctor.YARN, error) {
-	h, err := openHadoop(name, settings.YARN, Openings{})
-	if err != nil {
-		return doctor.YARN{}, err
-	}
+func hadoopChecks(name string, settings config.Cluster, h hadoopCluster) (doctor.YARN, error) {
 	managers, err := h.configuration.ResourceManagers()
 	if err != nil {
 		return doctor.YARN{}, err
@@ -142,7 +152,8 @@ func hadoopChecks(name string, settings config.Cluster) (doctor.YARN, error) {
 		Web: doctor.Web{Client: web.Client()}, Store: h.stores.Default, WebHDFS: overHTTP, ByRPC: settings.YARN.HDFS != config.HDFSByWebHDFS, NameNodeWeb: nameNodes,
 		HistoryServer: h.configuration.HistoryServer(), User: h.user, Root: settings.Root,
 		Runtimes: settings.YARN.Runtimes, SparkVersion: settings.YARN.SparkVersion, Queues: queuesOf(settings),
-		Recovery: h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true", ByREST: true,
+		Recovery: h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
+		ByREST:   !settings.OnHost(),
 	}, nil
 }
 

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"os"
 	"slices"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/logs"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
@@ -80,13 +80,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	}
 	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
 		Store: h.stores.Default, Configuration: h.configuration, ConfDirs: h.confDirs,
-		Settings: yarn.Settings{
-			Queue: settings.YARN.Queue, SparkVersion: settings.YARN.SparkVersion, Runtimes: settings.YARN.Runtimes,
-			SparkConfDir: settings.YARN.SparkConfDir, Python: settings.YARN.Python,
-			JavaHome: settings.YARN.JavaHome, JavaMajor: settings.YARN.JavaMajor,
-			SecretsDir: settings.YARN.SecretsDir,
-		},
-		Logger: o.Logger,
+		Settings: yarnSettings(settings), Logger: o.Logger,
 	})
 	if err != nil {
 		return activities.Cluster{}, err
@@ -109,10 +103,8 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 		Recovery:       h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
 	}
-	if o.Hold.Point != "" {
-		options.Hold = func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
-	}
-	manager, err := yarn.New(options)
+	options.Hold = o.holdIn()
+	manager, err := openLauncher(c, name, settings, h, o, options)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
@@ -121,4 +113,21 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 		UnverifiableInputs: settings.UnverifiableInputs, Header: settings.Header,
 		Limits: activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},
 	}, nil
+}
+
+// openLauncher chooses how applications are sent.
+func openLauncher(c config.Config, name string, settings config.Cluster, h hadoopCluster, o Openings, options yarn.Options) (spark.Manager, error) {
+	if settings.YARN.Launcher == config.LauncherSparkSubmit {
+		return openClaimed(c, name, settings, h, o, options)
+	}
+	return yarn.New(options)
+}
+
+// yarnSettings are how a cluster's applications are built.
+func yarnSettings(settings config.Cluster) yarn.Settings {
+	y := settings.YARN
+	return yarn.Settings{
+		Queue: y.Queue, SparkVersion: y.SparkVersion, Runtimes: y.Runtimes, SparkConfDir: y.SparkConfDir,
+		Python: y.Python, JavaHome: y.JavaHome, JavaMajor: y.JavaMajor, SecretsDir: y.SecretsDir,
+	}
 }

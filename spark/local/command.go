@@ -35,7 +35,7 @@ type command struct {
 // everything in the launch that it cannot express.
 func (o Options) command(dir jobDir, launch spark.Launch) (command, error) {
 	b := commandBuilder{dir: dir}
-	conf := b.conf(launch)
+	conf := b.conf(launch, o)
 	secrets := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(conf)) {
 		name, isSecret := strings.CutPrefix(conf[key], spark.SecretPrefix)
@@ -53,6 +53,9 @@ func (o Options) command(dir jobDir, launch spark.Launch) (command, error) {
 	}
 
 	argv := []string{filepath.Join(o.SparkHome, "bin", "spark-submit"), "--master", o.Master}
+	if o.DeployMode != "" {
+		argv = append(argv, "--deploy-mode", o.DeployMode)
+	}
 	if launch.Name != "" {
 		argv = append(argv, "--name", launch.Name)
 	}
@@ -98,13 +101,15 @@ func (b *commandBuilder) problem(format string, args ...any) {
 	b.problems = append(b.problems, fmt.Sprintf(format, args...))
 }
 
-// conf adds to the launch's own what keeps Spark inside the job directory.
-func (b *commandBuilder) conf(launch spark.Launch) map[string]string {
+// conf adds to the launch's own what keeps a driver inside the job directory.
+func (b *commandBuilder) conf(launch spark.Launch, o Options) map[string]string {
 	temp := b.dir.path(spark.DirTemp)
-	conf := map[string]string{
-		"spark.ui.enabled":             "false",
-		"spark.ui.showConsoleProgress": "false",
-		"spark.sql.warehouse.dir":      filepath.Join(temp, "warehouse"),
+	conf := map[string]string{}
+	if !o.elsewhere() {
+		conf["spark.ui.enabled"], conf["spark.ui.showConsoleProgress"] = "false", "false"
+	}
+	if o.single() {
+		conf["spark.sql.warehouse.dir"] = filepath.Join(temp, "warehouse")
 	}
 	for key, value := range launch.Options.Conf {
 		if key == "" || strings.ContainsAny(key, "= \t\r\n\x00") {
@@ -112,6 +117,9 @@ func (b *commandBuilder) conf(launch spark.Launch) map[string]string {
 			continue
 		}
 		conf[key] = value
+	}
+	if o.elsewhere() {
+		return conf
 	}
 	conf["spark.local.dir"] = temp
 	// A metastore and what Java's libraries unpack go to tmp as well.

@@ -43,13 +43,14 @@ func (o Options) environment(parent []string, dir jobDir, application string) []
 	maps.Copy(env, o.Env)
 	maps.Copy(env, map[string]string{
 		"SPARK_HOME":              o.SparkHome,
-		"PYSPARK_PYTHON":          o.Python,
-		"PYSPARK_DRIVER_PYTHON":   o.Python,
 		"TMPDIR":                  dir.path(spark.DirTemp),
 		"SPARK_LOCAL_DIRS":        dir.path(spark.DirTemp),
 		"PYTHONDONTWRITEBYTECODE": "1",
 		envApplication:            application,
 	})
+	if o.Python != "" {
+		env["PYSPARK_PYTHON"], env["PYSPARK_DRIVER_PYTHON"] = o.Python, o.Python
+	}
 	if !utf8Locale(env) {
 		env["LC_ALL"] = defaultLocale
 	}

@@ -35,6 +35,10 @@ type Options struct {
 	Java string
 	// Master of every application. Default local[1].
 	Master string
+	// DeployMode says where drivers run: "" or "client" on this host, "cluster"
+	// elsewhere. There spark-submit ends when the application is sent, and what
+	// ties a driver to its job directory is left out.
+	DeployMode string
 	// Concurrency is how many applications may live at a time. Default 2.
 	Concurrency int
 	// Env is what applications get beside the allow-listed variables. It must
@@ -66,6 +70,15 @@ const (
 	defaultMachineID   = "/etc/machine-id"
 )
 
+// deployCluster is spark-submit's word for drivers that run on the cluster.
+const deployCluster = "cluster"
+
+// elsewhere: drivers don't run on this host.
+func (o Options) elsewhere() bool { return o.DeployMode == deployCluster }
+
+// single: driver and executors are one process on this host.
+func (o Options) single() bool { return o.Master == "" || strings.HasPrefix(o.Master, "local") }
+
 // withDefaults fills what is not set.
 func (o Options) withDefaults() Options {
 	if o.Cluster == "" {
@@ -94,7 +107,7 @@ func (o Options) withDefaults() Options {
 			o.Supervisor = []string{self, "supervise"}
 		}
 	}
-	if python, err := exec.LookPath(o.Python); err == nil && o.Python != "" {
+	if python, err := exec.LookPath(o.Python); err == nil && o.Python != "" && !o.elsewhere() {
 		if absolute, err := filepath.Abs(python); err == nil {
 			o.Python = absolute
 		}
@@ -150,9 +163,9 @@ func (o Options) missing() []string {
 	} else if !executable(submit) {
 		add("%s is not an executable file: set sparkHome to a Spark installation (or pip install pyspark and name its directory)", submit)
 	}
-	if o.Python == "" {
+	if o.Python == "" && !o.elsewhere() {
 		add("no Python: set python to the interpreter that PySpark programs run with")
-	} else if !executable(o.Python) {
+	} else if !o.elsewhere() && !executable(o.Python) {
 		add("Python %s is not an executable file: set python to the interpreter that PySpark programs run with", o.Python)
 	}
 	if problem := o.javaProblem(); problem != "" {

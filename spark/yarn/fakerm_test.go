@@ -151,7 +151,7 @@ func (f *fakeRM) kill(w http.ResponseWriter, id string) {
 func (f *fakeRM) list(w http.ResponseWriter, r *http.Request) {
 	var apps []any
 	for _, app := range f.apps {
-		wanted := strings.Contains(","+r.URL.Query().Get("states")+",", ","+app.state+",")
+		wanted := r.URL.Query().Get("states") == "" || strings.Contains(","+r.URL.Query().Get("states")+",", ","+app.state+",")
 		tagged := false
 		for _, tag := range strings.Split(r.URL.Query().Get("applicationTags"), ",") {
 			for _, own := range app.tags {

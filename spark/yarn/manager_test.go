@@ -26,6 +26,7 @@ import (
 type bundle struct {
 	*testing.T
 	rm      *fakeRM
+	address string
 	m       *Manager
 	opts    Options
 	root    string
@@ -51,7 +52,7 @@ func setup(t *testing.T, change ...func(*Options)) *bundle {
 	t.Helper()
 	t.Parallel()
 	fake, address := newFakeRM(t)
-	b := &bundle{T: t, rm: fake, root: t.TempDir(), attempt: job.Key{Source: "model-manage", ID: "J-7"}.Attempt(1)}
+	b := &bundle{T: t, rm: fake, address: address, root: t.TempDir(), attempt: job.Key{Source: "model-manage", ID: "J-7"}.Attempt(1)}
 	client, err := rm.New(rm.Options{Addresses: []string{address}, User: "ann", Timeout: 2 * time.Second})
 	require.NoError(t, err)
 	st := file.New(file.Options{DirMode: modeDir})

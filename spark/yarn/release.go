@@ -32,10 +32,14 @@ func (m *Manager) Release(ctx context.Context, attempt job.Attempt) error {
 	}
 	if !known && !acknowledged {
 		// Nothing is launched from an empty directory.
-		if err := dir.mark(ctx, spark.FileRevoked, note{Reason: "released before it was launched", At: time.Now().UTC()}); err != nil {
-			return m.unavailable("revoke "+attempt.String(), err)
-		}
-	} else if err := dir.mark(ctx, spark.FileReleased, note{Application: reservation.Application, At: time.Now().UTC()}); err != nil {
+		return m.clear(ctx, dir, attempt, spark.FileRevoked, note{Reason: "released before it was launched", At: time.Now().UTC()})
+	}
+	return m.clear(ctx, dir, attempt, spark.FileReleased, note{Application: reservation.Application, At: time.Now().UTC()})
+}
+
+// clear marks a job directory and then deletes all of it but the markers.
+func (m *Manager) clear(ctx context.Context, dir jobDir, attempt job.Attempt, marker string, content note) error {
+	if err := dir.mark(ctx, marker, content); err != nil {
 		return m.unavailable("release "+attempt.String(), err)
 	}
 	entries, err := dir.store.List(ctx, dir.path)

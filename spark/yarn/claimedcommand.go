@@ -1,0 +1,127 @@
+package yarn
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+)
+
+// Keys of a launch by spark-submit.
+const (
+	keyTags    = "spark.yarn.tags"
+	keyArchive = "spark.yarn.archive"
+)
+
+// command is what spark-submit is called with: the staged launch with the URLs of
+// its files, and what makes the application findable, short in sending and tidy.
+func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
+	launch, err := readJSON[spark.Launch](ctx, s.dir, spark.FileLaunch)
+	if err != nil {
+		return spark.Launch{}, s.c.m.unavailable("read the launch of "+s.attempt.String(), err)
+	}
+	staged, err := s.dir.exists(ctx, spark.FileStaged)
+	if err != nil {
+		return spark.Launch{}, s.c.m.unavailable("look for the staged files of "+s.attempt.String(), err)
+	}
+	if launch == nil || !staged {
+		return spark.Launch{}, job.Errorf(job.CodeInvalid, "%s is not staged", s.attempt)
+	}
+	work, err := s.tree(ctx, s.dir.file(spark.DirWork))
+	if err != nil {
+		return spark.Launch{}, s.c.m.unavailable("list the files of "+s.attempt.String(), err)
+	}
+	l := *launch
+	// The fence is in the job directory on the cluster, not in the supervisor's.
+	l.PythonDriver = false
+	l.Main = s.url(l.Main)
+	for _, list := range []*[]string{&l.PyFiles, &l.Files, &l.Jars, &l.Archives} {
+		urls := make([]string, 0, len(*list))
+		for _, name := range *list {
+			urls = append(urls, s.url(name))
+		}
+		*list = urls
+	}
+	l.Files = append(l.Files, work...)
+	l.Options.Conf, err = s.conf(ctx, l.Options.Conf)
+	return l, err
+}
+
+func (s *claiming) conf(ctx context.Context, given map[string]string) (map[string]string, error) {
+	settings := s.c.opts.Settings
+	conf := map[string]string{"spark.yarn.maxAppAttempts": "1"}
+	if settings.Queue != "" {
+		conf["spark.yarn.queue"] = settings.Queue
+	}
+	if settings.JavaHome != "" {
+		conf["spark.yarn.appMasterEnv.JAVA_HOME"], conf["spark.executorEnv.JAVA_HOME"] = settings.JavaHome, settings.JavaHome
+	}
+	for key, value := range given {
+		conf[key] = value
+	}
+	if conf[keyArchive] == "" && conf["spark.yarn.jars"] == "" && s.c.opts.SparkVersion != "" {
+		runtime, err := FindRuntime(ctx, s.c.m.opts.Store, settings.Runtimes, settings.SparkVersion)
+		if err != nil && job.CodeOf(err) != job.CodeNotFound {
+			return nil, s.c.m.unavailable("look for a staged Spark", err)
+		}
+		if err == nil && runtime.SparkVersion == s.c.opts.SparkVersion {
+			conf[keyArchive] = s.url(runtime.Archive.Path)
+		}
+	}
+	tags := append(attemptTags(s.attempt), s.c.m.installationTag())
+	if own := conf[keyTags]; own != "" {
+		tags = append(tags, own)
+	}
+	conf[keyTags] = strings.Join(tags, ",")
+	conf["spark.yarn.submit.waitAppCompletion"] = "false"
+	// CLEAN takes what an application master that was killed hard leaves there.
+	conf["spark.yarn.stagingDir"] = s.url(s.dir.path)
+	return conf, nil
+}
+
+// url is the URL of a name in a launch: a path, absolute or relative to the job
+// directory, with an alias behind '#'. A URL stays as it is.
+func (s *claiming) url(name string) string {
+	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
+		return name
+	}
+	name, alias, has := strings.Cut(name, "#")
+	if !path.IsAbs(name) {
+		name = s.dir.file(name)
+	}
+	located := (&builder{opts: BuilderOptions{Store: s.c.m.opts.Store}}).url(name)
+	if has {
+		located += "#" + alias
+	}
+	return located
+}
+
+// tree lists every file below a directory as a URL with its path there for an
+// alias.
+func (s *claiming) tree(ctx context.Context, top string) ([]string, error) {
+	var urls []string
+	dirs := []string{top}
+	for len(dirs) > 0 {
+		entries, err := s.c.m.opts.Store.List(ctx, dirs[0])
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		dirs = dirs[1:]
+		for _, entry := range entries {
+			if entry.Dir {
+				dirs = append(dirs, entry.Path)
+				continue
+			}
+			alias := url.URL{Fragment: strings.TrimPrefix(entry.Path, top+"/")}
+			urls = append(urls, s.url(entry.Path)+"#"+alias.EscapedFragment())
+		}
+	}
+	slices.Sort(urls)
+	return urls, nil
+}

@@ -1,0 +1,79 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"path/filepath"
+	"regexp"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/local"
+	"github.com/stoker-spark/stoker/spark/yarn"
+)
+
+// hostOptions is how spark-submit runs on this host for a YARN cluster: the records
+// lie in the cluster's directory on this host, and the environment leads to the
+// cluster. The driver's own place decides what else is set.
+func hostOptions(c config.Config, name string, settings config.Cluster, h hadoopCluster) local.Options {
+	options := localOptions(c, name, settings)
+	options.Root, options.DeployMode = settings.YARN.HostDir, settings.Spark.DeployMode
+	options.SecretsDir = cmp.Or(settings.YARN.SecretsDir, settings.Local.SecretsDir)
+	options.Env = map[string]string{"HADOOP_CONF_DIR": h.confDirs[0], "HADOOP_USER_NAME": h.user}
+	if len(h.confDirs) > 1 {
+		options.Env["YARN_CONF_DIR"] = h.confDirs[1]
+	}
+	if settings.YARN.SparkConfDir != "" {
+		options.Env["SPARK_CONF_DIR"] = settings.YARN.SparkConfDir
+	}
+	maps.Copy(options.Env, settings.Local.Env)
+	return options
+}
+
+// openHost opens the supervisors of this host.
+func openHost(options local.Options, o Openings) (*local.Manager, error) {
+	supervisor, err := o.Hold.supervisor(o.Supervisor)
+	if err != nil {
+		return nil, err
+	}
+	options.Supervisor, options.Logger = supervisor, o.Logger
+	return local.New(options)
+}
+
+// openClaimed puts spark-submit on this host in the place of the REST API.
+func openClaimed(c config.Config, name string, settings config.Cluster, h hadoopCluster, o Openings, options yarn.Options) (spark.Manager, error) {
+	host := hostOptions(c, name, settings, h)
+	host.Python = settings.YARN.Python // of the cluster's hosts
+	submitter, err := openHost(host, o)
+	if err != nil {
+		return nil, err
+	}
+	return yarn.NewClaimed(yarn.ClaimedOptions{
+		Options: options, Submitter: submitter, Settings: yarnSettings(settings), SparkVersion: sparkVersion(host.SparkHome),
+	})
+}
+
+var coreJar = regexp.MustCompile(`^spark-core_[0-9.]+-([0-9][0-9A-Za-z.]*)\.jar$`)
+
+// sparkVersion is the version of the Spark at a home, "" if its jars don't tell.
+func sparkVersion(home string) string {
+	jars, err := filepath.Glob(filepath.Join(home, "jars", "spark-core_*.jar"))
+	if err != nil {
+		return "" // the pattern is a constant, the home is what it is
+	}
+	for _, jar := range jars {
+		if m := coreJar.FindStringSubmatch(filepath.Base(jar)); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}
+
+// holdIn is what blocks inside a launch, for fault tests; nil never does.
+func (o Openings) holdIn() func(ctx context.Context, point string) {
+	if o.Hold.Point == "" {
+		return nil
+	}
+	return func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
+}
