@@ -28,7 +28,7 @@ func TestWhatSparkCannot(t *testing.T) {
 		t.Parallel()
 		j := one{
 			program: "probe.py", inHDFS: true, args: hostileArgs,
-			files:   []string{"data.txt#first/same.txt", "private/data.txt#second/same.txt", "data.txt#third.txt"},
+			files:   []string{"data.txt#first/same.txt", "private/data.txt#second/same.txt", "more.txt#third.txt"},
 			pyFiles: []string{"lib.zip#renamed.zip", "helper.py#renamed.py"},
 		}
 		id := j.native(t, c)

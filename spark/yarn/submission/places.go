@@ -17,6 +17,8 @@ type places struct {
 	resources rm.Map[rm.LocalResource]
 	// cached are those that executors get too, in order.
 	cached []cached
+	// links are the link names of resources by what a NodeManager tells them apart by.
+	links map[string]string
 	// uris and names that were given before: Spark compares file names, not link names.
 	uris, names map[string]bool
 }
@@ -27,7 +29,7 @@ type cached struct {
 }
 
 func newPlaces() places {
-	return places{resources: rm.Map[rm.LocalResource]{}, uris: map[string]bool{}, names: map[string]bool{}}
+	return places{resources: rm.Map[rm.LocalResource]{}, links: map[string]string{}, uris: map[string]bool{}, names: map[string]bool{}}
 }
 
 // manner is how a resource is to be placed.
@@ -115,6 +117,13 @@ func (b *builder) place(r Resource, how manner) (p placed, ok bool) {
 	if r.Public {
 		resource.Visibility = rm.VisibilityPublic
 	}
+	// A NodeManager may make only one of the links to what is one resource to it.
+	same := string(resource.Type) + " " + resource.URL
+	if before, twice := b.places.links[same]; twice {
+		b.problemf("%s: %s is there as %s already; copy the file to have it under two names", how.field, show(r.URL), show(before))
+		return p, false
+	}
+	b.places.links[same] = p.link
 	b.places.resources[p.link] = resource
 	if !how.masterOnly {
 		b.places.cached = append(b.places.cached, cached{uri: l.named(p.link), resource: resource})

@@ -208,6 +208,9 @@ func TestNamesTakenTwice(t *testing.T) {
 	require.Contains(t, problems(t, pythonJob(func(in *submission.Input) {
 		in.Files = []submission.Resource{file("hdfs://nn/elsewhere/main.py")}
 	})), `program: the name "main.py" is taken by another file`)
+	require.Contains(t, problems(t, pythonJob(func(in *submission.Input) {
+		in.Files = []submission.Resource{named("hdfs://nn/a", "x"), named("hdfs://nn/a", "y")}
+	})), `files[1]: "hdfs://nn/a" is there as "x" already`)
 	// The program itself may be among the files: executors get it then.
 	r := prepare(t, pythonJob(func(in *submission.Input) { in.Files = []submission.Resource{in.Program.Resource} }))
 	require.Contains(t, r.cache["spark.yarn.cache.filenames"], "/jobs/main.py#main.py")

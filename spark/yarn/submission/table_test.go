@@ -25,7 +25,7 @@ var table = map[string]one{
 	"arguments, Python": {program: "probe.py", inHDFS: true, args: oddArgs},
 	"arguments, JAR":    {program: "probe.jar", class: "Probe", inHDFS: true, args: oddArgs},
 	"files": {program: "probe.py", inHDFS: true, files: []string{
-		"data.txt", "more.txt#renamed.txt", "private/helper.py#sub/dir.txt", "with space.txt", "ünï.txt#ö%20ä.txt", "local:/etc/hosts",
+		"data.txt", "more.txt#renamed.txt", "private/helper.py#sub/dir.txt", "with space.txt", "ünï.txt#öä.txt", "local:/etc/hosts",
 	}},
 	"archives": {program: "probe.py", inHDFS: true, archives: []string{"tree.zip#tree", "private/tree.tar.gz#env", "other.zip"}},
 	"py-files": {program: "probe.py", inHDFS: true, pyFiles: []string{"helper.py", "lib.zip", "private/other.zip", "local:/opt/x.zip"}},
