@@ -149,6 +149,32 @@ func TestFileSystems(t *testing.T) {
 	}
 }
 
+func TestAggregatedLogs(t *testing.T) {
+	t.Parallel()
+	for location, want := range map[string]string{
+		"":                       "hdfs://lake/tmp/logs",
+		"/app-logs/":             "hdfs://lake/app-logs",
+		"hdfs:///app-logs":       "hdfs://lake/app-logs",
+		"hdfs://pond/app-logs":   "hdfs://pond/app-logs",
+		"webhdfs://pond/logs":    "webhdfs://pond/logs",
+		"s3a://bucket/logs":      "",
+		"hdfs://elsewhere/logs/": "",
+	} {
+		c := hadoop.New(with(ha, properties{"yarn.nodemanager.remote-app-log-dir": location}))
+		logger := slog.New(slog.DiscardHandler)
+		set, err := openFileSystems(c, config.YARN{HDFS: config.HDFSByRPC}, "tester", logger)
+		require.NoError(t, err)
+		st, dir, suffix := hadoopCluster{configuration: c, stores: set}.aggregatedLogs(logger)
+		require.Equal(t, "logs", suffix)
+		if want == "" {
+			require.Nil(t, st, location)
+			require.Empty(t, dir)
+			continue
+		}
+		require.Equal(t, want, st.URL(dir), location)
+	}
+}
+
 func TestFileSystemsThatCanNotBe(t *testing.T) {
 	t.Parallel()
 	for says, p := range map[string]properties{

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"log/slog"
 	"os"
 	"slices"
 
@@ -50,6 +51,31 @@ func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
 	return h, err
 }
 
+// aggregatedLogs is where the logs of ended applications lie; nil where Stoker can't
+// look, and the history server has to tell.
+func (h hadoopCluster) aggregatedLogs(logger *slog.Logger) (st store.Store, dir, suffix string) {
+	location, suffix := h.configuration.AggregatedLogs()
+	st, dir, err := h.stores.Resolve(location)
+	if err != nil {
+		logger.Warn("aggregated logs are read from the history server alone", "reason", err.Error())
+		return nil, "", suffix
+	}
+	return st, dir, suffix
+}
+
+// resourceManager makes the client of the ResourceManagers.
+func (h hadoopCluster) resourceManager(y config.YARN) (*rm.Client, error) {
+	managers, err := h.configuration.ResourceManagers()
+	if err != nil {
+		return nil, err
+	}
+	addresses := make([]string, 0, len(managers))
+	for _, m := range managers {
+		addresses = append(addresses, m.Web)
+	}
+	return rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: y.RequestTimeout})
+}
+
 // OpenRuntimes opens what "stoker runtime stage" needs of a cluster: its file
 // system, and where runtimes lie in it.
 func OpenRuntimes(c config.Config, name string, o Openings) (st store.Store, dir string, err error) {
@@ -66,15 +92,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
-	managers, err := h.configuration.ResourceManagers()
-	if err != nil {
-		return activities.Cluster{}, err
-	}
-	addresses := make([]string, 0, len(managers))
-	for _, m := range managers {
-		addresses = append(addresses, m.Web)
-	}
-	resourceManager, err := rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: settings.YARN.RequestTimeout})
+	resourceManager, err := h.resourceManager(settings.YARN)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
@@ -85,10 +103,10 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
-	aggregated, suffix := h.configuration.AggregatedLogs()
+	aggregated, dir, suffix := h.aggregatedLogs(o.Logger)
 	reader, err := logs.New(logs.Options{
 		ResourceManager: resourceManager, HistoryAddress: h.configuration.HistoryServer(), User: h.user,
-		Store: h.stores.Default, RemoteLogDir: aggregated, Suffix: suffix, Timeout: settings.YARN.RequestTimeout,
+		Store: aggregated, RemoteLogDir: dir, Suffix: suffix, Timeout: settings.YARN.RequestTimeout,
 	})
 	if err != nil {
 		return activities.Cluster{}, err

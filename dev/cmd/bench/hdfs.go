@@ -207,7 +207,7 @@ func enoughRoom(dir string) error {
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		return err
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < 6*largeFile { //nolint:gosec // blocks of a disk
+	if free := int64(fs.Bavail) * fs.Bsize; free < 6*largeFile {
 		return fmt.Errorf("%s has %d MB free; %d MB are needed", dir, free/1e6, 6*largeFile/1_000_000)
 	}
 	return nil
