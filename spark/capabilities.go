@@ -38,3 +38,11 @@ type Progresser interface {
 	// where it may another time.
 	Progress(ctx context.Context, attempt job.Attempt) (job.Progress, error)
 }
+
+// Lister is a Manager that lists what lives for less than Snapshot, and without
+// Snapshot's memory of what its caller has seen.
+type Lister interface {
+	// Live lists the live applications of this installation as they were some
+	// seconds ago at most.
+	Live(ctx context.Context) ([]Sighting, error)
+}

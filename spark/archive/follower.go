@@ -140,7 +140,11 @@ func (f *Follower) step(ctx context.Context) {
 		clear(f.apps) // another worker follows
 		return
 	}
-	sightings, err := f.opts.Manager.Snapshot(limited)
+	list := f.opts.Manager.Snapshot
+	if lister, ok := f.opts.Manager.(spark.Lister); ok {
+		list = lister.Live
+	}
+	sightings, err := list(limited)
 	if err != nil {
 		f.trouble(ctx, FailedList, err)
 		return

@@ -23,7 +23,9 @@ type gathering struct {
 func (g *gathering) gather(ctx context.Context) (*logstore.Manifest, error) {
 	m := &logstore.Manifest{Job: g.Attempt.Job, Attempt: g.Attempt.Number, Application: g.Application, Streams: []logstore.StreamEnd{}, Complete: true}
 	ended := true
-	observation, err := g.Manager.Observe(ctx, g.Attempt)
+	asking, cancel := context.WithTimeout(ctx, observeLimit)
+	defer cancel()
+	observation, err := g.Manager.Observe(asking, g.Attempt)
 	switch {
 	case err != nil:
 		ended = false
@@ -47,6 +49,9 @@ func (g *gathering) gather(ctx context.Context) (*logstore.Manifest, error) {
 	}
 	return m, nil
 }
+
+// observeLimit leaves time for the logs themselves.
+const observeLimit = 10 * time.Second
 
 // note says what is missing.
 func note(m *logstore.Manifest, words string) {
@@ -108,6 +113,9 @@ func (g *gathering) stream(ctx context.Context, m *logstore.Manifest, name strin
 // nothing, and passes whether that may pass. The error is the store's.
 func (g *gathering) pass(ctx context.Context, stream *logstore.Stream, name string) (missing string, passes bool, err error) {
 	moved, err := g.move(ctx, stream, name, lastChunk, g.full)
+	if ctx.Err() != nil {
+		return "there was no time left for it", false, nil
+	}
 	if err != nil {
 		return "", false, err
 	}

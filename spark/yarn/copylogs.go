@@ -19,6 +19,7 @@ import (
 var (
 	_ spark.LogCopier  = (*Manager)(nil)
 	_ spark.Progresser = (*Manager)(nil)
+	_ spark.Lister     = (*Manager)(nil)
 	_ LogCopier        = (*logs.Reader)(nil)
 )
 
@@ -100,6 +101,21 @@ func (m *Manager) logSource(ctx context.Context, attempt job.Attempt) (string, L
 		err = job.Errorf(job.CodeNotFound, "%s was not launched on cluster %s", attempt, m.opts.Cluster)
 	}
 	return id, copier, err
+}
+
+// Live implements spark.Lister.
+func (m *Manager) Live(ctx context.Context) ([]spark.Sighting, error) {
+	got, err := m.cache.get(ctx, snapshotAge, false)
+	if err != nil {
+		return nil, err
+	}
+	var live []spark.Sighting
+	for _, app := range got.all {
+		if attempt, ok := attemptOf(app); ok && !app.State.Ended() {
+			live = append(live, spark.Sighting{Attempt: attempt, Application: app.ID, Observation: observation(app)})
+		}
+	}
+	return live, nil
 }
 
 // LogStreams implements spark.LogCopier.
