@@ -212,18 +212,19 @@ func (b *batchJob) afterFailedSubmit(ctx workflow.Context, err error) *job.Outco
 		return nil
 	}
 	observation, lookErr := b.look(ctx)
-	if lookErr == nil && observation.State == job.StateAbsent && b.kill(ctx, "the launch failed: "+cause(err)) {
+	began := func() bool { return lookErr == nil && observation.Began == job.BeganYes }
+	if lookErr == nil && observation.State == job.StateAbsent && !began() && b.kill(ctx, "the launch failed: "+cause(err)) {
 		// Revoked now: what is not there can never come.
 		observation, lookErr = b.look(ctx)
 	}
 	if b.stop.asked() {
 		return nil
 	}
-	if lookErr == nil && observation.State != job.StateAbsent {
+	if lookErr == nil && observation.State != job.StateAbsent || began() {
 		b.waitingAt = workflow.Now(ctx)
 		b.reporter.ask(job.MilestoneWaiting)
 		b.enter(ctx, job.PhaseWaiting)
-		return nil // it went out; watch it
+		return nil // it went out: watch it, or for what it left
 	}
 	if lookErr == nil && observation.Began == job.BeganNo {
 		b.sent = !b.waitingAt.IsZero()

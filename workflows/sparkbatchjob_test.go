@@ -110,6 +110,12 @@ func TestFailureClasses(t *testing.T) {
 			}
 			b.observe = b.observing(job.Observation{State: job.StateAbsent})
 		}, job.ResultLost, "", 1, 1},
+		"submission failed, what it launched before was forgotten": {func(b *bundle) {
+			b.submit = func(activities.SubmitInput) (activities.SubmitResult, error) {
+				return activities.SubmitResult{}, final(job.CodeConflict, "it has begun before")
+			}
+			b.observe = b.observing(job.Observation{State: job.StateAbsent, Began: job.BeganYes, Driver: returned})
+		}, job.ResultSucceeded, "", 1, 1},
 		"the document was ended by someone else before the launch": {func(b *bundle) {
 			b.submit = func(activities.SubmitInput) (activities.SubmitResult, error) {
 				return activities.SubmitResult{Standing: job.Standing{State: job.StandingEnded, Status: "ERROR"}}, nil

@@ -23,6 +23,8 @@ type fakeRM struct {
 	apps    map[string]*fakeApp
 	// launches counts how often an id was really taken.
 	launches map[string]int
+	// refuses fails new applications without an attempt, as for an unknown queue.
+	refuses bool
 	// unsaved keeps new applications in NEW_SAVING.
 	unsaved bool
 	// loseNext forgets the next application right after the answer.
@@ -94,6 +96,8 @@ func (f *fakeRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "apps":
 		f.lists++
 		f.list(w, r)
+	case strings.HasSuffix(path, "/appattempts"):
+		f.attempts(w, strings.TrimSuffix(strings.TrimPrefix(path, "apps/"), "/appattempts"))
 	case strings.HasSuffix(path, "/state"):
 		f.kill(w, strings.TrimSuffix(strings.TrimPrefix(path, "apps/"), "/state"))
 	default:
@@ -118,10 +122,15 @@ func (f *fakeRM) submit(w http.ResponseWriter, r *http.Request) {
 	if f.apps[s.ID] != nil {
 		return
 	}
-	f.launches[s.ID]++
 	state := "ACCEPTED"
-	if f.unsaved {
+	switch {
+	case f.refuses:
+		state = "FAILED"
+	case f.unsaved:
 		state = "NEW_SAVING"
+	}
+	if !f.refuses {
+		f.launches[s.ID]++
 	}
 	var tags []string
 	for _, tag := range s.Tags {
@@ -133,6 +142,14 @@ func (f *fakeRM) submit(w http.ResponseWriter, r *http.Request) {
 		delete(f.apps, s.ID)
 		f.launches[s.ID]-- // it never ran
 	}
+}
+
+func (f *fakeRM) attempts(w http.ResponseWriter, id string) {
+	attempts := map[string]any{}
+	if f.launches[id] > 0 {
+		attempts["appAttempt"] = []any{map[string]any{"id": 1, "appAttemptState": "FAILED"}}
+	}
+	reply(w, http.StatusOK, map[string]any{"appAttempts": attempts})
 }
 
 func (f *fakeRM) kill(w http.ResponseWriter, id string) {

@@ -16,10 +16,12 @@ const (
 	margin = 2 * time.Second
 )
 
-// Kill implements spark.Manager. An application that may have been sent and
-// that the ResourceManager does not know is fenced, so that its user code can
-// never begin, and looked for once more after every request that was under way
-// has ended.
+// Kill implements spark.Manager. Without an intent the revocation is all there
+// is to do, and the ResourceManager may be down: whoever writes an intent from
+// now on reads the revocation before it sends. An application that may have been
+// sent and that the ResourceManager does not know is fenced, so that its user
+// code can never begin, and looked for once more after every request that was
+// under way has ended.
 func (m *Manager) Kill(ctx context.Context, attempt job.Attempt, reason string) error {
 	dir, reservation, err := m.look(ctx, attempt)
 	if err != nil {
@@ -33,16 +35,16 @@ func (m *Manager) Kill(ctx context.Context, attempt job.Attempt, reason string) 
 	if reservation == nil {
 		return nil
 	}
-	known, err := m.end(ctx, reservation.Application, reason)
-	if known || err != nil {
-		return err
-	}
 	sent, err := dir.exists(ctx, spark.FileIntent)
 	if err != nil {
 		return m.unavailable("look for an earlier launch of "+attempt.String(), err)
 	}
 	if !sent {
 		return nil
+	}
+	known, err := m.end(ctx, reservation.Application, reason)
+	if known || err != nil {
+		return err
 	}
 	if _, err := dir.fence(ctx); err != nil {
 		return m.unavailable("fence "+attempt.String(), err)

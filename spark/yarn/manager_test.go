@@ -208,6 +208,22 @@ func TestSomebodyElsesApplicationIsNotOurs(t *testing.T) {
 	require.ErrorContains(t, err, "mallory")
 }
 
+// What the scheduler does not take, such as for an unknown queue, is invalid,
+// however often it is asked; what ran and failed is not.
+func TestRefused(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	b.rm.refuses = true
+	for range 2 {
+		err := b.open().Submit(t.Context(), b.attempt)
+		require.Equal(t, job.CodeInvalid, job.CodeOf(err))
+		require.ErrorContains(t, err, "YARN refused the application: Attempt recovered")
+	}
+	require.NoFileExists(t, filepath.Join(b.dir(), spark.FileAcknowledged))
+	b.rm.launches[id] = 1
+	require.NoError(t, b.submit())
+}
+
 func TestKill(t *testing.T) {
 	t.Parallel()
 	t.Run("before anything was sent", func(t *testing.T) {
@@ -264,13 +280,15 @@ func TestKill(t *testing.T) {
 	})
 	t.Run("the cluster is down", func(t *testing.T) {
 		b := setup(t)
-		b.stage()
+		id := b.stage()
 		b.rm.before = func(w http.ResponseWriter, _ *http.Request) bool {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}
+		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"), "nothing was sent")
+		require.FileExists(t, filepath.Join(b.dir(), spark.FileRevoked))
+		b.put(spark.FileIntent, `{"application":"`+id+`"}`)
 		require.Equal(t, job.CodeUnavailable, job.CodeOf(b.m.Kill(t.Context(), b.attempt, "enough")))
-		require.FileExists(t, filepath.Join(b.dir(), spark.FileRevoked), "revoked all the same")
 	})
 }
 

@@ -246,17 +246,34 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 
 // acknowledge verifies that what runs under our id is ours, and records that it
 // was taken: the ResourceManager compares neither user nor content of a
-// duplicate.
+// duplicate. An application that the scheduler refused is an error of code
+// invalid.
 func (s *sending) acknowledge(ctx context.Context, app rm.Application) error {
 	if app.User != s.m.opts.User || !ours(app, s.attempt) {
 		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s and has tags %q",
 			app.ID, s.m.opts.Cluster, app.User, app.Tags)
+	}
+	if err := s.refused(ctx, app); err != nil {
+		return err
 	}
 	err := s.dir.mark(ctx, spark.FileAcknowledged, note{Application: app.ID, At: time.Now().UTC()})
 	if err != nil {
 		return s.m.unavailable("record the launch of "+s.attempt.String(), err)
 	}
 	return nil
+}
+
+// refused tells an application that the scheduler did not take, such as for an
+// unknown queue, from one that ran and failed: it has failed without an attempt.
+func (s *sending) refused(ctx context.Context, app rm.Application) error {
+	if app.State != rm.StateFailed {
+		return nil
+	}
+	attempts, err := s.m.opts.ResourceManager.Attempts(ctx, app.ID)
+	if err != nil || len(attempts) > 0 {
+		return err
+	}
+	return job.Errorf(job.CodeInvalid, "YARN refused the application: %s", job.Head(app.Diagnostics, job.MaxMessage))
 }
 
 // pause waits, or returns why it could not.
