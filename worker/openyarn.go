@@ -63,19 +63,6 @@ func (h hadoopCluster) aggregatedLogs(logger *slog.Logger) (st store.Store, dir,
 	return st, dir, suffix
 }
 
-// resourceManager makes the client of the ResourceManagers.
-func (h hadoopCluster) resourceManager(y config.YARN) (*rm.Client, error) {
-	managers, err := h.configuration.ResourceManagers()
-	if err != nil {
-		return nil, err
-	}
-	addresses := make([]string, 0, len(managers))
-	for _, m := range managers {
-		addresses = append(addresses, m.Web)
-	}
-	return rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: y.RequestTimeout})
-}
-
 // OpenRuntimes opens what "stoker runtime stage" needs of a cluster: its file
 // system, and where runtimes lie in it.
 func OpenRuntimes(c config.Config, name string, o Openings) (st store.Store, dir string, err error) {
@@ -92,7 +79,15 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
-	resourceManager, err := h.resourceManager(settings.YARN)
+	managers, err := h.configuration.ResourceManagers()
+	if err != nil {
+		return activities.Cluster{}, err
+	}
+	addresses := make([]string, 0, len(managers))
+	for _, m := range managers {
+		addresses = append(addresses, m.Web)
+	}
+	resourceManager, err := rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: settings.YARN.RequestTimeout})
 	if err != nil {
 		return activities.Cluster{}, err
 	}
