@@ -37,7 +37,7 @@ func (s Secrets) Read(name string) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
 }
 
-// IsSecretName: a file name without a directory, which cannot lead elsewhere.
+// IsSecretName reports whether a name is that of a secret: a file name without a directory, which cannot lead elsewhere.
 func IsSecretName(name string) bool {
 	return name != "" && name[0] != '.' && !strings.ContainsAny(name, "/\x00")
 }

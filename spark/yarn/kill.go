@@ -2,6 +2,8 @@ package yarn
 
 import (
 	"context"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
@@ -69,10 +71,38 @@ func (m *Manager) end(ctx context.Context, application, reason string) (known bo
 		case err != nil:
 			return false, err
 		case ended:
+			m.killed.add(application)
 			return true, nil
 		}
 		if err := pause(ctx, killEvery); err != nil {
 			return false, job.Errorf(job.CodeUnavailable, "cannot confirm that %s is gone: %w", application, err)
 		}
 	}
+}
+
+// killedFor is longer than a list of applications takes and is used.
+const killedFor = 2 * time.Minute
+
+// killed are the applications that were ended here a short while ago: lists that
+// were begun before may still call them alive.
+type killed struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (k *killed) add(application string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.at, func(_ string, at time.Time) bool { return time.Since(at) > killedFor })
+	if k.at == nil {
+		k.at = map[string]time.Time{}
+	}
+	k.at[application] = time.Now()
+}
+
+func (k *killed) has(application string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at, ok := k.at[application]
+	return ok && time.Since(at) <= killedFor
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 )
 
 // LogReader reads the logs of an application's master.
@@ -13,9 +14,10 @@ type LogReader interface {
 	Read(ctx context.Context, application, stream string, offset int64, limit int) (data []byte, size int64, err error)
 }
 
-// Logs implements spark.Manager.
+// Logs implements spark.Manager. The log of an application that was never sent is
+// empty.
 func (m *Manager) Logs(ctx context.Context, attempt job.Attempt, stream string, offset int64, limit int) ([]byte, int64, error) {
-	_, reservation, err := m.look(ctx, attempt)
+	dir, reservation, err := m.look(ctx, attempt)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -25,5 +27,15 @@ func (m *Manager) Logs(ctx context.Context, attempt job.Attempt, stream string, 
 	if m.opts.Logs == nil {
 		return nil, 0, job.Errorf(job.CodeNotFound, "cluster %s serves no logs", m.opts.Cluster)
 	}
-	return m.opts.Logs.Read(ctx, reservation.Application, stream, offset, limit)
+	data, size, err := m.opts.Logs.Read(ctx, reservation.Application, stream, offset, limit)
+	if job.CodeOf(err) == job.CodeNotFound {
+		sent, lookErr := dir.exists(ctx, spark.FileIntent)
+		if lookErr != nil {
+			return nil, 0, m.unavailable("look for a launch of "+attempt.String(), lookErr)
+		}
+		if !sent {
+			return []byte{}, 0, nil
+		}
+	}
+	return data, size, err
 }

@@ -56,6 +56,7 @@ type Options struct {
 // number of processes, may serve one cluster.
 type Manager struct {
 	opts         Options
+	killed       killed
 	cache        *snapshots
 	applications applications
 }

@@ -66,8 +66,10 @@ func (m *Manager) observe(
 // application is the ResourceManager's word, from the shared snapshot as long as
 // the application lives.
 func (m *Manager) application(ctx context.Context, id string) (rm.Application, bool, error) {
-	if app, ok, err := m.cache.find(ctx, id); err == nil && ok && !app.State.Ended() {
-		return app, true, nil
+	if !m.killed.has(id) {
+		if app, ok, err := m.cache.find(ctx, id); err == nil && ok && !app.State.Ended() {
+			return app, true, nil
+		}
 	}
 	return m.ask(ctx, id)
 }
@@ -143,11 +145,11 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 	if err != nil {
 		return err
 	}
-	if launch != nil && launch.PythonDriver || began || fenced {
+	switch {
+	case began:
+		o.Began = job.BeganYes
+	case launch != nil && launch.PythonDriver, launch == nil && fenced: // no other program heeds the fence
 		o.Began = job.BeganNo
-		if began {
-			o.Began = job.BeganYes
-		}
 	}
 	if !at.IsZero() {
 		o.StartedAt = at
@@ -169,9 +171,10 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 // absent decides how final it is that the ResourceManager does not know an
 // application: "never began" holds only if it can no longer begin.
 func (m *Manager) absent(ctx context.Context, dir jobDir, r spark.Reservation, o *job.Observation) error {
-	if o.Began != job.BeganNo {
+	if o.Began == job.BeganYes {
 		return nil
 	}
+	now := time.Now() // before the looks: an intent that is written after them comes too late
 	_, fenced, _, err := dir.started(ctx)
 	if err != nil {
 		return err
@@ -184,9 +187,10 @@ func (m *Manager) absent(ctx context.Context, dir jobDir, r spark.Reservation, o
 	if err != nil {
 		return err
 	}
-	late := time.Now().After(r.NotAfter.Add(m.opts.RequestTimeout))
+	late := now.After(r.NotAfter.Add(m.opts.RequestTimeout))
 	switch {
-	case fenced, !sent && (revoked || late):
+	case !sent && (revoked || late), fenced && o.Began == job.BeganNo:
+		o.Began = job.BeganNo
 		o.Raw = fmt.Sprintf("%s was not launched, nor can it be any more", r.Application)
 	default:
 		o.Began = job.BeganUnknown

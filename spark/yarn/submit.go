@@ -185,7 +185,7 @@ func (s *sending) build(ctx context.Context) (rm.SubmissionContext, error) {
 		return rm.SubmissionContext{}, s.m.unavailable("look for the staged files of "+s.attempt.String(), err)
 	}
 	if launch == nil || !staged {
-		return rm.SubmissionContext{}, job.Errorf(job.CodeInternal, "%s is not staged", s.attempt)
+		return rm.SubmissionContext{}, job.Errorf(job.CodeInvalid, "%s is not staged", s.attempt)
 	}
 	return s.m.opts.Builder.Build(ctx, Request{
 		Application: s.reservation.Application, Launch: *launch, Dir: s.dir.path, User: s.m.opts.User,
