@@ -68,17 +68,16 @@ type applications struct {
 // mostRemembered bounds the ids kept.
 const mostRemembered = 10000
 
-// applicationOf is the application reserved for an attempt, "" if there is none.
-func (m *Manager) applicationOf(ctx context.Context, attempt job.Attempt) (string, error) {
-	a := &m.applications
+// of returns an attempt's id, which find looks up once; "" if there is none yet.
+func (a *applications) of(attempt job.Attempt, find func() (string, error)) (string, error) {
 	a.mu.Lock()
 	id := a.byID[attempt]
 	a.mu.Unlock()
 	if id != "" {
 		return id, nil
 	}
-	_, reservation, err := m.look(ctx, attempt)
-	if err != nil || reservation == nil {
+	id, err := find()
+	if err != nil || id == "" {
 		return "", err
 	}
 	a.mu.Lock()
@@ -86,21 +85,32 @@ func (m *Manager) applicationOf(ctx context.Context, attempt job.Attempt) (strin
 	if a.byID == nil || len(a.byID) >= mostRemembered {
 		a.byID = map[job.Attempt]string{}
 	}
-	a.byID[attempt] = reservation.Application
-	return reservation.Application, nil
+	a.byID[attempt] = id
+	return id, nil
 }
 
-// logSource returns the attempt's application and who copies its logs.
-func (m *Manager) logSource(ctx context.Context, attempt job.Attempt) (string, LogCopier, error) {
-	copier, ok := m.opts.Logs.(LogCopier)
-	if !ok {
-		return "", nil, job.Errorf(job.CodeNotFound, "cluster %s serves no logs", m.opts.Cluster)
-	}
-	id, err := m.applicationOf(ctx, attempt)
+// applicationOf is the application reserved for an attempt.
+func (m *Manager) applicationOf(ctx context.Context, attempt job.Attempt) (string, error) {
+	id, err := m.applications.of(attempt, func() (string, error) {
+		_, reservation, err := m.look(ctx, attempt)
+		if err != nil || reservation == nil {
+			return "", err
+		}
+		return reservation.Application, nil
+	})
 	if err == nil && id == "" {
 		err = job.Errorf(job.CodeNotFound, "%s was not launched on cluster %s", attempt, m.opts.Cluster)
 	}
-	return id, copier, err
+	return id, err
+}
+
+// copier copies this cluster's logs.
+func (m *Manager) copier() (LogCopier, error) {
+	copier, ok := m.opts.Logs.(LogCopier)
+	if !ok {
+		return nil, job.Errorf(job.CodeNotFound, "cluster %s serves no logs", m.opts.Cluster)
+	}
+	return copier, nil
 }
 
 // Live implements spark.Lister.
@@ -120,8 +130,18 @@ func (m *Manager) Live(ctx context.Context) ([]spark.Sighting, error) {
 
 // LogStreams implements spark.LogCopier.
 func (m *Manager) LogStreams(ctx context.Context, attempt job.Attempt) ([]string, error) {
-	streams := []string{"stdout", "stderr"}
-	id, copier, err := m.logSource(ctx, attempt)
+	id, err := m.applicationOf(ctx, attempt)
+	if err != nil {
+		return firstStreams(), err
+	}
+	return m.logStreams(ctx, id)
+}
+
+func firstStreams() []string { return []string{"stdout", "stderr"} }
+
+func (m *Manager) logStreams(ctx context.Context, id string) ([]string, error) {
+	streams := firstStreams()
+	copier, err := m.copier()
 	if err != nil {
 		return streams, err
 	}
@@ -140,7 +160,15 @@ func (m *Manager) LogStreams(ctx context.Context, attempt job.Attempt) ([]string
 // LogSizes implements spark.LogCopier. The application's whereabouts are in the
 // list that all jobs share, so only its NodeManager is asked.
 func (m *Manager) LogSizes(ctx context.Context, attempt job.Attempt) (map[string]int64, error) {
-	id, copier, err := m.logSource(ctx, attempt)
+	id, err := m.applicationOf(ctx, attempt)
+	if err != nil {
+		return nil, err
+	}
+	return m.logSizes(ctx, id)
+}
+
+func (m *Manager) logSizes(ctx context.Context, id string) (map[string]int64, error) {
+	copier, err := m.copier()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +184,7 @@ func (m *Manager) LogSizes(ctx context.Context, attempt job.Attempt) (map[string
 		return nil, err
 	}
 	sizes := map[string]int64{}
-	for _, base := range []string{"stdout", "stderr"} {
+	for _, base := range firstStreams() {
 		if size, ok := all[base]; ok {
 			sizes[streamOf(base, n)] = size
 		}
@@ -167,11 +195,19 @@ func (m *Manager) LogSizes(ctx context.Context, attempt job.Attempt) (map[string
 // CopyLog implements spark.LogCopier. Where there is no log and will be none,
 // stderr is what YARN says about that.
 func (m *Manager) CopyLog(ctx context.Context, attempt job.Attempt, stream string, from int64, w io.Writer) (spark.LogCopy, error) {
+	id, err := m.applicationOf(ctx, attempt)
+	if err != nil {
+		return spark.LogCopy{}, err
+	}
+	return m.copyLog(ctx, attempt, id, stream, from, w)
+}
+
+func (m *Manager) copyLog(ctx context.Context, attempt job.Attempt, id, stream string, from int64, w io.Writer) (spark.LogCopy, error) {
 	base, n, err := parseStream(stream)
 	if err != nil {
 		return spark.LogCopy{}, err
 	}
-	id, copier, err := m.logSource(ctx, attempt)
+	copier, err := m.copier()
 	if err != nil {
 		return spark.LogCopy{}, err
 	}
@@ -222,15 +258,16 @@ func explain(none logs.NoLogError) string {
 
 // Progress implements spark.Progresser.
 func (m *Manager) Progress(ctx context.Context, attempt job.Attempt) (job.Progress, error) {
-	if m.opts.Progress == nil {
-		return job.Progress{}, job.Errorf(job.CodeNotFound, "cluster %s is not asked for progress", m.opts.Cluster)
-	}
 	id, err := m.applicationOf(ctx, attempt)
-	if err == nil && id == "" {
-		err = job.Errorf(job.CodeNotFound, "%s was not launched on cluster %s", attempt, m.opts.Cluster)
-	}
 	if err != nil {
 		return job.Progress{}, err
+	}
+	return m.progress(ctx, id)
+}
+
+func (m *Manager) progress(ctx context.Context, id string) (job.Progress, error) {
+	if m.opts.Progress == nil {
+		return job.Progress{}, job.Errorf(job.CodeNotFound, "cluster %s is not asked for progress", m.opts.Cluster)
 	}
 	return m.opts.Progress.Progress(ctx, id)
 }
