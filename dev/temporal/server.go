@@ -73,7 +73,7 @@ func Start(o Options) (*Server, error) {
 		o.Logger = log.NewZapLogger(log.BuildZapLogger(log.Config{Level: "error"}))
 	}
 	stopping := &atomic.Bool{}
-	o.Logger = untilStopped{o.Logger, stopping}
+	o.Logger = plain{o.Logger, stopping, &fullDisk{out: os.Stderr}}
 	conf, err := o.config()
 	if err != nil {
 		return nil, err
