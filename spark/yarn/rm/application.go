@@ -136,14 +136,15 @@ func (w wireApplication) application() (Application, error) {
 
 // Application reports an application. The error is not_found for an id that was
 // never submitted, and for one that ended so long ago that the ResourceManager
-// has dropped it (yarn.resourcemanager.max-completed-applications).
+// has dropped it (yarn.resourcemanager.max-completed-applications). It is never
+// said of a ResourceManager that has yet to recover.
 func (c *Client) Application(ctx context.Context, id string) (Application, error) {
 	path, err := pathOf(id)
 	if err != nil {
 		return Application{}, err
 	}
 	var app Application
-	err = c.do(ctx, request{method: http.MethodGet, path: path, read: func(r reply) error {
+	err = c.doOf(ctx, request{method: http.MethodGet, path: path, read: func(r reply) error {
 		var got struct {
 			App *wireApplication `json:"app"`
 		}
@@ -199,7 +200,7 @@ func (c *Client) Attempts(ctx context.Context, id string) ([]Attempt, error) {
 		return nil, err
 	}
 	var attempts []Attempt
-	err = c.do(ctx, request{method: http.MethodGet, path: path + "/appattempts", read: func(r reply) error {
+	err = c.doOf(ctx, request{method: http.MethodGet, path: path + "/appattempts", read: func(r reply) error {
 		var got struct {
 			Attempts *object[struct {
 				Attempt list[wireAttempt] `json:"appAttempt"`

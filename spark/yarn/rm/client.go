@@ -87,6 +87,21 @@ func (c *Client) do(ctx context.Context, q request) error {
 	return job.Errorf(job.CodeUnavailable, "ResourceManager, %s: %s", q, strings.Join(reasons, "; "))
 }
 
+// doOf is do for a request about one application. A ResourceManager that starts
+// opens its web service before it recovers (ResourceManager.serviceStart), and
+// knows no application until then: that one is not there is believed of an active
+// one only.
+func (c *Client) doOf(ctx context.Context, q request) error {
+	err := c.do(ctx, q)
+	if job.CodeOf(err) != job.CodeNotFound {
+		return err
+	}
+	if _, err := c.Info(ctx); err != nil {
+		return err
+	}
+	return c.do(ctx, q)
+}
+
 // try sends a request to one address. An unavailable error is the reason why
 // the address does not serve.
 func (c *Client) try(ctx context.Context, base string, q request) error {

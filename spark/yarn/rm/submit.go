@@ -93,7 +93,7 @@ func (c *Client) Kill(ctx context.Context, id, diagnostics string) (ended bool, 
 	if err != nil {
 		return false, job.Errorf(job.CodeInternal, "kill %s: %w", id, err)
 	}
-	err = c.do(ctx, request{method: http.MethodPut, path: path + "/state", body: body, read: func(r reply) error {
+	err = c.doOf(ctx, request{method: http.MethodPut, path: path + "/state", body: body, read: func(r reply) error {
 		var got struct {
 			State text `json:"state"`
 		}
