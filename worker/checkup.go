@@ -18,7 +18,6 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/spark/local"
-	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/store/webhdfs"
 )
 
@@ -121,15 +120,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 func hadoopChecks(name string, settings config.Cluster, h hadoopCluster) (doctor.YARN, error) {
-	managers, err := h.configuration.ResourceManagers()
-	if err != nil {
-		return doctor.YARN{}, err
-	}
-	addresses := make([]string, 0, len(managers))
-	for _, m := range managers {
-		addresses = append(addresses, m.Web)
-	}
-	resourceManager, err := rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: settings.YARN.RequestTimeout})
+	resourceManager, err := h.resourceManager(settings.YARN)
 	if err != nil {
 		return doctor.YARN{}, err
 	}

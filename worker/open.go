@@ -67,6 +67,9 @@ func localOptions(c config.Config, name string, settings config.Cluster) local.O
 }
 
 func openCluster(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
+	if settings.Type == config.TypeYARN && settings.DriverOnHost() {
+		return openEdge(c, name, settings, o)
+	}
 	if settings.Type == config.TypeYARN {
 		return openYARN(c, name, settings, o)
 	}

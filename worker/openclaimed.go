@@ -31,21 +31,16 @@ func hostOptions(c config.Config, name string, settings config.Cluster, h hadoop
 	return options
 }
 
-// openHost opens the supervisors of this host.
-func openHost(options local.Options, o Openings) (*local.Manager, error) {
-	supervisor, err := o.Hold.supervisor(o.Supervisor)
-	if err != nil {
-		return nil, err
-	}
-	options.Supervisor, options.Logger = supervisor, o.Logger
-	return local.New(options)
-}
-
 // openClaimed puts spark-submit on this host in the place of the REST API.
 func openClaimed(c config.Config, name string, settings config.Cluster, h hadoopCluster, o Openings, options yarn.Options) (spark.Manager, error) {
 	host := hostOptions(c, name, settings, h)
 	host.Python = settings.YARN.Python // of the cluster's hosts
-	submitter, err := openHost(host, o)
+	var err error
+	if host.Supervisor, err = o.Hold.supervisor(o.Supervisor); err != nil {
+		return nil, err
+	}
+	host.Logger = o.Logger
+	submitter, err := local.New(host)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 )
 
 // Options of a local cluster.
@@ -52,6 +53,10 @@ type Options struct {
 	// executable's own "supervise" command.
 	Supervisor []string
 	Logger     *slog.Logger
+	// Amend, if not nil, is given each launch as it was staged, before it is
+	// launched, and returns what is launched: what belongs to all applications of
+	// a cluster that is more than this host.
+	Amend func(ctx context.Context, r spark.Reservation, launch spark.Launch) (spark.Launch, error)
 	// Hold is called at points of Submit in fault tests; nil in production.
 	// "intent:after": intent.json is written, nothing is launched.
 	// "launch:after": the supervisor was started, its answer not yet read.

@@ -56,7 +56,7 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 	case v.revoked != nil, time.Now().After(v.reservation.NotAfter):
 		return spark.ErrRevoked
 	}
-	req, err := m.request(dir, *v.reservation)
+	req, err := m.request(ctx, dir, *v.reservation)
 	if err != nil {
 		return err
 	}
@@ -105,13 +105,18 @@ func (m *Manager) awaitAcknowledged(ctx context.Context, dir jobDir) {
 }
 
 // request reads what was staged and makes the launch of it.
-func (m *Manager) request(dir jobDir, r spark.Reservation) (request, error) {
+func (m *Manager) request(ctx context.Context, dir jobDir, r spark.Reservation) (request, error) {
 	if !exists(dir.path(spark.FileStaged)) {
 		return request{}, job.Errorf(job.CodeInvalid, "%s is not staged: %s is missing", r.Attempt, dir.path(spark.FileStaged))
 	}
 	launch, err := readLaunch(dir)
 	if err != nil {
 		return request{}, job.Errorf(job.CodeInvalid, "the launch of %s cannot be read: %w", r.Attempt, err)
+	}
+	if m.opts.Amend != nil {
+		if launch, err = m.opts.Amend(ctx, r, launch); err != nil {
+			return request{}, err
+		}
 	}
 	cmd, err := m.opts.command(dir, launch)
 	if err != nil {

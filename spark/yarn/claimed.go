@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
@@ -128,37 +126,17 @@ func (c *Claimed) name(attempt job.Attempt) string {
 	return fmt.Sprintf("yarn-%s-%d-%s", attempt.Job, attempt.Number, hex.EncodeToString(sum[:4]))
 }
 
-// find looks for the attempt's application by its tags; ok is false if the
-// ResourceManager knows none.
-func (c *Claimed) find(ctx context.Context, attempt job.Attempt) (app rm.Application, ok bool, err error) {
-	apps, err := c.m.opts.ResourceManager.List(ctx, rm.Filter{Tags: attemptTags(attempt)[:1], DeSelects: rm.Lean})
-	if err != nil {
-		return rm.Application{}, false, err
-	}
-	for _, app := range apps {
-		if c.mine(app, attempt) {
-			return app, true, nil
-		}
-	}
-	return rm.Application{}, false, nil
-}
-
-// mine reports whether an application is the attempt's and this installation's.
-func (c *Claimed) mine(app rm.Application, attempt job.Attempt) bool {
-	return app.User == c.m.opts.User && ours(app, attempt) && slices.Contains(app.Tags, strings.ToLower(c.m.installationTag()))
-}
-
 // identify returns the application's id: the one on record, or that of the
 // application with its tags; "" if there is none.
-func (c *Claimed) identify(ctx context.Context, dir jobDir, attempt job.Attempt) (string, error) {
+func (c *Claimed) identify(ctx context.Context, dir jobDir, r spark.Reservation) (string, error) {
 	id, err := dir.acknowledgedID(ctx)
 	if err != nil {
-		return "", c.m.unavailable("read the launch of "+attempt.String(), err)
+		return "", c.m.unavailable("read the launch of "+r.Attempt.String(), err)
 	}
 	if id != "" {
 		return id, nil
 	}
-	app, _, err := c.find(ctx, attempt)
+	app, _, err := c.m.findTagged(ctx, r)
 	return app.ID, err
 }
 
@@ -209,7 +187,7 @@ func (c *Claimed) Logs(ctx context.Context, attempt job.Attempt, stream string, 
 	if reservation == nil || c.m.opts.Logs == nil {
 		return nil, 0, job.Errorf(job.CodeNotFound, "%s has no logs on cluster %s", attempt, c.m.opts.Cluster)
 	}
-	id, err := c.identify(ctx, dir, attempt)
+	id, err := c.identify(ctx, dir, *reservation)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -223,20 +201,20 @@ func (c *Claimed) Logs(ctx context.Context, attempt job.Attempt, stream string, 
 	return data, size, err
 }
 
-// Release implements spark.Manager.
+// Release implements spark.Manager, in both places.
 func (c *Claimed) Release(ctx context.Context, attempt job.Attempt) error {
 	dir, reservation, err := c.m.look(ctx, attempt)
 	if err != nil || reservation == nil {
 		return err
 	}
-	if err := c.opts.Submitter.Release(ctx, attempt); err != nil {
-		return err
-	}
-	id, err := c.identify(ctx, dir, attempt)
+	id, err := c.identify(ctx, dir, *reservation)
 	if err != nil {
 		return err
 	}
 	if id == "" {
+		if err := c.opts.Submitter.Release(ctx, attempt); err != nil {
+			return err
+		}
 		return c.m.clear(ctx, dir, attempt, spark.FileRevoked, note{Reason: "released before it was launched", At: time.Now().UTC()})
 	}
 	app, known, err := c.m.ask(ctx, id)
@@ -248,6 +226,19 @@ func (c *Claimed) Release(ctx context.Context, attempt job.Attempt) error {
 	}
 	if err := dir.mark(ctx, spark.FileAcknowledged, note{Application: id, At: time.Now().UTC()}); err != nil {
 		return c.m.unavailable("record the launch of "+attempt.String(), err)
+	}
+	here, err := c.opts.Submitter.Claimed(attempt)
+	if err != nil {
+		return err
+	}
+	if here {
+		// A spark-submit that is still about to end has nothing left to do.
+		if err := c.opts.Submitter.Kill(ctx, attempt, "its application has ended"); err != nil {
+			return err
+		}
+	}
+	if err := c.opts.Submitter.Release(ctx, attempt); err != nil {
+		return err
 	}
 	return c.m.clear(ctx, dir, attempt, spark.FileReleased, note{Application: id, At: time.Now().UTC()})
 }

@@ -235,6 +235,22 @@ func TestClaimedFailedLaunch(t *testing.T) {
 	}
 }
 
+// Another root of the same installation has had the same attempt: its application
+// is nobody's here.
+func TestClaimedTakesNoOthersApplication(t *testing.T) {
+	b := setupClaimed(t)
+	b.prepare(b.attempt, true)
+	require.NoError(t, b.c.Submit(t.Context(), b.attempt))
+	b.root, b.host.Root = t.TempDir(), filepath.Join(t.TempDir(), "jobs")
+	b.opts.Root = b.root
+	b.c = b.openClaimed()
+	b.prepare(b.attempt, true)
+	require.Equal(t, job.StateAbsent, b.look().State)
+	require.NoError(t, b.c.Submit(t.Context(), b.attempt))
+	require.Equal(t, 2, b.starts())
+	require.Len(t, b.rm.apps, 2)
+}
+
 // The worker dies after the intent: nothing was started, so the next one starts it.
 func TestClaimedWorkerDiesBeforeTheClaim(t *testing.T) {
 	b := setupClaimed(t)
@@ -459,7 +475,9 @@ func TestClaimedCommand(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(b.dir(), spark.DirWork, "deep"), 0o700))
 	b.put(spark.DirWork+"/deep/a b", "x")
 	c := b.openClaimed()
-	s := claiming{c: c, dir: jobDir{store: c.m.opts.Store, path: b.dir()}, attempt: b.attempt}
+	reservation, err := c.Reserve(t.Context(), b.attempt, time.Now())
+	require.NoError(t, err)
+	s := claiming{c: c, dir: jobDir{store: c.m.opts.Store, path: b.dir()}, attempt: b.attempt, reservation: reservation}
 	got, err := s.command(t.Context())
 	require.NoError(t, err)
 	at := "file:" + b.dir()
@@ -467,7 +485,7 @@ func TestClaimedCommand(t *testing.T) {
 		Name: "n", Main: at + "/driver.py", Args: []string{"a b"}, PyFiles: []string{at + "/sources.zip", "hdfs://other/x.py"},
 		Files: []string{at + "/job.json#job", "file:/abs/f", at + "/work/deep/a%20b#deep/a%20b"}, Jars: []string{}, Archives: []string{},
 		Options: job.Options{Conf: map[string]string{
-			"spark.yarn.tags":  strings.Join(append(attemptTags(b.attempt), c.m.installationTag(), "mine"), ","),
+			"spark.yarn.tags":  strings.Join(append(attemptTags(b.attempt), c.m.installationTag(), claimTag(reservation), "mine"), ","),
 			"spark.yarn.queue": "ops", "spark.yarn.maxAppAttempts": "1", "spark.yarn.submit.waitAppCompletion": "false",
 			"spark.yarn.stagingDir": at, "spark.yarn.archive": "file:/r/spark.zip",
 			"spark.yarn.appMasterEnv.JAVA_HOME": "/jdk", "spark.executorEnv.JAVA_HOME": "/jdk",

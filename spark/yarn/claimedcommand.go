@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // Keys of a launch by spark-submit.
@@ -49,40 +51,55 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 		*list = urls
 	}
 	l.Files = append(l.Files, work...)
-	l.Options.Conf, err = s.conf(ctx, l.Options.Conf)
-	return l, err
+	settings := submitSettings{settings: s.c.opts.Settings, sparkVersion: s.c.opts.SparkVersion, store: s.c.m.opts.Store}
+	l.Options.Conf, err = settings.conf(ctx, s.c.m.tags(s.reservation), s.dir.path, l.Options.Conf)
+	if err != nil {
+		return spark.Launch{}, s.c.m.unavailable("look for a staged Spark", err)
+	}
+	return l, nil
 }
 
-func (s *claiming) conf(ctx context.Context, given map[string]string) (map[string]string, error) {
-	settings := s.c.opts.Settings
+// submitSettings are what every application gets that spark-submit sends.
+type submitSettings struct {
+	settings Settings
+	// sparkVersion of spark-submit, "" if unknown.
+	sparkVersion string
+	store        store.Store
+}
+
+// conf puts a cluster's settings below what is given, and on top what makes the
+// application findable by its tags and its staging directory a part of dir.
+func (s submitSettings) conf(ctx context.Context, tags []string, dir string, given map[string]string) (map[string]string, error) {
 	conf := map[string]string{"spark.yarn.maxAppAttempts": "1"}
-	if settings.Queue != "" {
-		conf["spark.yarn.queue"] = settings.Queue
+	if s.settings.Queue != "" {
+		conf["spark.yarn.queue"] = s.settings.Queue
 	}
-	if settings.JavaHome != "" {
-		conf["spark.yarn.appMasterEnv.JAVA_HOME"], conf["spark.executorEnv.JAVA_HOME"] = settings.JavaHome, settings.JavaHome
+	if home := s.settings.JavaHome; home != "" {
+		conf["spark.yarn.appMasterEnv.JAVA_HOME"], conf["spark.executorEnv.JAVA_HOME"] = home, home
 	}
-	for key, value := range given {
-		conf[key] = value
-	}
-	if conf[keyArchive] == "" && conf["spark.yarn.jars"] == "" && s.c.opts.SparkVersion != "" {
-		runtime, err := FindRuntime(ctx, s.c.m.opts.Store, settings.Runtimes, settings.SparkVersion)
+	maps.Copy(conf, given)
+	if conf[keyArchive] == "" && conf["spark.yarn.jars"] == "" && s.sparkVersion != "" {
+		runtime, err := FindRuntime(ctx, s.store, s.settings.Runtimes, s.settings.SparkVersion)
 		if err != nil && job.CodeOf(err) != job.CodeNotFound {
-			return nil, s.c.m.unavailable("look for a staged Spark", err)
+			return nil, err
 		}
-		if err == nil && runtime.SparkVersion == s.c.opts.SparkVersion {
-			conf[keyArchive] = s.url(runtime.Archive.Path)
+		if err == nil && runtime.SparkVersion == s.sparkVersion {
+			conf[keyArchive] = fileURL(s.store, runtime.Archive.Path)
 		}
 	}
-	tags := append(attemptTags(s.attempt), s.c.m.installationTag())
 	if own := conf[keyTags]; own != "" {
-		tags = append(tags, own)
+		tags = append(slices.Clone(tags), own)
 	}
 	conf[keyTags] = strings.Join(tags, ",")
 	conf["spark.yarn.submit.waitAppCompletion"] = "false"
 	// CLEAN takes what an application master that was killed hard leaves there.
-	conf["spark.yarn.stagingDir"] = s.url(s.dir.path)
+	conf["spark.yarn.stagingDir"] = fileURL(s.store, dir)
 	return conf, nil
+}
+
+// fileURL is the URL of a path of a store, escaped as Hadoop reads URLs.
+func fileURL(st store.Store, name string) string {
+	return (&builder{opts: BuilderOptions{Store: st}}).url(name)
 }
 
 // url is the URL of a name in a launch: a path, absolute or relative to the job
@@ -95,7 +112,7 @@ func (s *claiming) url(name string) string {
 	if !path.IsAbs(name) {
 		name = s.dir.file(name)
 	}
-	located := (&builder{opts: BuilderOptions{Store: s.c.m.opts.Store}}).url(name)
+	located := fileURL(s.c.m.opts.Store, name)
 	if has {
 		located += "#" + alias
 	}

@@ -25,7 +25,7 @@ func (c *Claimed) applicationOf(ctx context.Context, attempt job.Attempt) (strin
 		if err != nil || reservation == nil {
 			return "", err
 		}
-		return c.identify(ctx, dir, attempt)
+		return c.identify(ctx, dir, *reservation)
 	})
 }
 

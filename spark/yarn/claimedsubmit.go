@@ -67,7 +67,7 @@ func (s *claiming) sent(ctx context.Context) (bool, error) {
 	if known {
 		return true, nil
 	}
-	app, ok, err := s.c.find(ctx, s.attempt)
+	app, ok, err := s.c.m.findTagged(ctx, s.reservation)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -194,7 +194,7 @@ func (s *claiming) await(ctx context.Context) error {
 			return err
 		}
 		gone := o.State != job.StatePending && o.State != job.StateRunning
-		app, ok, err := s.c.find(ctx, s.attempt)
+		app, ok, err := s.c.m.findTagged(ctx, s.reservation)
 		switch {
 		case err != nil:
 			return err

@@ -24,7 +24,7 @@ func (c *Claimed) Observe(ctx context.Context, attempt job.Attempt) (job.Observa
 	if err != nil {
 		return job.Observation{}, err
 	}
-	id, err := c.identify(ctx, dir, attempt)
+	id, err := c.identify(ctx, dir, *reservation)
 	if err != nil {
 		return job.Observation{}, err
 	}
@@ -82,7 +82,7 @@ func (c *Claimed) Kill(ctx context.Context, attempt job.Attempt, reason string) 
 			return err
 		}
 	}
-	known, err := c.end(ctx, dir, attempt, reason)
+	known, err := c.end(ctx, dir, *reservation, reason)
 	if known || err != nil {
 		return err
 	}
@@ -96,25 +96,25 @@ func (c *Claimed) Kill(ctx context.Context, attempt job.Attempt, reason string) 
 	if err := pause(ctx, margin); err != nil {
 		return job.Errorf(job.CodeUnavailable, "cannot confirm that %s is gone: %w", attempt, err)
 	}
-	_, err = c.end(ctx, dir, attempt, reason)
+	_, err = c.end(ctx, dir, *reservation, reason)
 	return err
 }
 
 // end kills the attempt's application until it has ended; false means that there
 // is none and was none.
-func (c *Claimed) end(ctx context.Context, dir jobDir, attempt job.Attempt, reason string) (known bool, err error) {
+func (c *Claimed) end(ctx context.Context, dir jobDir, r spark.Reservation, reason string) (known bool, err error) {
 	id, err := dir.acknowledgedID(ctx)
 	if err != nil {
-		return false, c.m.unavailable("read the launch of "+attempt.String(), err)
+		return false, c.m.unavailable("read the launch of "+r.Attempt.String(), err)
 	}
 	if id == "" {
-		app, ok, err := c.find(ctx, attempt)
+		app, ok, err := c.m.findTagged(ctx, r)
 		if err != nil || !ok {
 			return false, err
 		}
 		id = app.ID
 		if err := dir.mark(ctx, spark.FileAcknowledged, note{Application: id, At: time.Now().UTC()}); err != nil {
-			return false, c.m.unavailable("record the launch of "+attempt.String(), err)
+			return false, c.m.unavailable("record the launch of "+r.Attempt.String(), err)
 		}
 	}
 	// One on record that is not known any more was taken, and has ended since.
