@@ -175,6 +175,7 @@ func Finish(ctx context.Context, f Final) (*logstore.Manifest, error) {
 	}
 	if was != nil {
 		f.Patience = 0 // it was waited for then
+		idle.Reset(closing)
 	}
 	g := &gathering{
 		Final: f, logs: logs, source: source{f.Manager, f.Attempt}, deadline: time.Now().Add(f.Patience),
