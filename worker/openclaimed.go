@@ -20,15 +20,23 @@ func hostOptions(c config.Config, name string, settings config.Cluster, h hadoop
 	options := localOptions(c, name, settings)
 	options.Root, options.DeployMode = settings.YARN.HostDir, settings.Spark.DeployMode
 	options.SecretsDir = cmp.Or(settings.YARN.SecretsDir, settings.Local.SecretsDir)
-	options.Env = map[string]string{"HADOOP_CONF_DIR": h.confDirs[0], "HADOOP_USER_NAME": h.user}
+	options.Env = map[string]string{"HADOOP_CONF_DIR": absolute(h.confDirs[0]), "HADOOP_USER_NAME": h.user}
 	if len(h.confDirs) > 1 {
-		options.Env["YARN_CONF_DIR"] = h.confDirs[1]
+		options.Env["YARN_CONF_DIR"] = absolute(h.confDirs[1])
 	}
 	if settings.YARN.SparkConfDir != "" {
-		options.Env["SPARK_CONF_DIR"] = settings.YARN.SparkConfDir
+		options.Env["SPARK_CONF_DIR"] = absolute(settings.YARN.SparkConfDir)
 	}
 	maps.Copy(options.Env, settings.Local.Env)
 	return options
+}
+
+// absolute is for programs that run in another directory.
+func absolute(dir string) string {
+	if full, err := filepath.Abs(dir); err == nil {
+		return full
+	}
+	return dir // without a working directory only absolute paths were found
 }
 
 // openClaimed puts spark-submit on this host in the place of the REST API.
@@ -43,6 +51,9 @@ func openClaimed(c config.Config, name string, settings config.Cluster, h hadoop
 	submitter, err := local.New(host)
 	if err != nil {
 		return nil, err
+	}
+	for _, warning := range submitter.Warnings() {
+		o.Logger.Warn("cluster needs attention", "cluster", name, "warning", warning)
 	}
 	return yarn.NewClaimed(yarn.ClaimedOptions{
 		Options: options, Submitter: submitter, Settings: yarnSettings(settings), SparkVersion: sparkVersion(host.SparkHome),
