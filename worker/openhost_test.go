@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/local/localtest"
+	"github.com/stoker-spark/stoker/spark/yarn"
+)
+
+// onHost is a YARN cluster with a stand-in for Spark on this host.
+func onHost(t *testing.T, change func(*config.Cluster)) config.Config {
+	t.Helper()
+	conf := t.TempDir()
+	for name, text := range map[string]string{
+		"core-site.xml": "<property><name>fs.defaultFS</name><value>hdfs://nn:9000</value></property>",
+		"yarn-site.xml": "<property><name>yarn.resourcemanager.hostname</name><value>rm</value></property>",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(conf, name), []byte("<configuration>"+text+"</configuration>"), 0o600))
+	}
+	cluster := config.DefaultCluster(config.TypeYARN)
+	cluster.Root = "/user/stoker/jobs"
+	cluster.YARN.ConfDirs, cluster.YARN.User, cluster.YARN.HostDir = []string{conf}, "ann", filepath.Join(t.TempDir(), "host")
+	cluster.Local.SparkHome, cluster.Local.JavaHome, cluster.Local.Python = localtest.SparkHome(t), localtest.JavaHome(t), localtest.Python(t)
+	change(&cluster)
+	c := config.Default()
+	c.Clusters["lake"] = cluster
+	require.NoError(t, os.MkdirAll(filepath.Join(cluster.Local.SparkHome, "jars"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(cluster.Local.SparkHome, "jars", "spark-core_2.12-3.5.9.jar"), nil, 0o600))
+	return c
+}
+
+func TestOpenChoosesTheLauncher(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change func(*config.Cluster)
+		want   spark.Manager
+		root   string
+	}{
+		"rest":         {func(*config.Cluster) {}, (*yarn.Manager)(nil), "/user/stoker/jobs"},
+		"spark-submit": {func(c *config.Cluster) { c.YARN.Launcher = config.LauncherSparkSubmit }, (*yarn.Claimed)(nil), "/user/stoker/jobs"},
+		"client":       {func(c *config.Cluster) { c.Spark.DeployMode = "client" }, (*yarn.Edge)(nil), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := onHost(t, row.change)
+			opened, err := OpenClusters(c, []string{"lake"}, Openings{Supervisor: []string{"/bin/true"}, Logger: slog.New(slog.DiscardHandler)})
+			require.NoError(t, err)
+			lake := opened["lake"]
+			require.IsType(t, row.want, lake.Manager)
+			if row.root != "" {
+				require.Equal(t, row.root, lake.Root)
+				return
+			}
+			host := c.Clusters["lake"].YARN.HostDir
+			require.Equal(t, host, lake.Root)
+			for location, want := range map[string]string{
+				"/data/x": "hdfs://nn:9000/data/x", "hdfs:///data/x": "hdfs://nn:9000/data/x", "hdfs://nn:9000/data/x": "hdfs://nn:9000/data/x",
+				host + "/j/1/in/0/a": "hdfs://nn:9000/user/stoker/jobs/j.1/in/0/a", host + "/j/1/job.json": "file:" + host + "/j/1/job.json",
+			} {
+				got, err := lake.Stores.CanonicalURL(location)
+				require.NoError(t, err)
+				require.Equal(t, want, got, location)
+			}
+			_, _, err = lake.Stores.Resolve("file:///data/x")
+			require.Error(t, err, "executors can't read it")
+		})
+	}
+}
+
+func TestHostOptions(t *testing.T) {
+	t.Parallel()
+	c := onHost(t, func(c *config.Cluster) {
+		c.YARN.Launcher, c.YARN.SparkConfDir, c.YARN.SecretsDir = config.LauncherSparkSubmit, "/etc/spark", "/run/secrets"
+		c.Local.Env = map[string]string{"SPARK_LOCAL_IP": "10.0.0.1"}
+	})
+	settings := c.Clusters["lake"]
+	h, err := openHadoop("lake", settings.YARN, Openings{})
+	require.NoError(t, err)
+	options := hostOptions(c, "lake", settings, h)
+	require.Equal(t, map[string]string{
+		"HADOOP_CONF_DIR": settings.YARN.ConfDirs[0], "HADOOP_USER_NAME": "ann", "SPARK_CONF_DIR": "/etc/spark", "SPARK_LOCAL_IP": "10.0.0.1",
+	}, options.Env)
+	require.Equal(t, []string{settings.YARN.HostDir, "yarn", "cluster", "/run/secrets"},
+		[]string{options.Root, options.Master, options.DeployMode, options.SecretsDir})
+	require.Equal(t, "3.5.9", sparkVersion(options.SparkHome))
+	require.Empty(t, sparkVersion(t.TempDir()))
+}
+
+func TestCheckClusterLooksAtTheHostToo(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change func(*config.Cluster)
+		want   []string
+	}{
+		"rest":         {func(*config.Cluster) {}, nil},
+		"spark-submit": {func(c *config.Cluster) { c.YARN.Launcher = config.LauncherSparkSubmit }, []string{"spark-submit", "Java", "hostDir"}},
+		"client":       {func(c *config.Cluster) { c.Spark.DeployMode = "client" }, []string{"spark-submit", "Java", "Python", "hostDir"}},
+	} {
+		var names []string
+		for _, check := range CheckCluster(onHost(t, row.change), "lake") {
+			require.Equal(t, "cluster lake", check.Group)
+			names = append(names, check.Name)
+		}
+		require.Equal(t, row.want, append([]string(nil), names[13:]...), name)
+	}
+}
