@@ -58,7 +58,8 @@ func realSite(t *testing.T) *site {
 	st, err := hdfs.New(options)
 	require.NoError(t, err)
 	s.store = st
-	s.root = path.Join("/user", s.User, "clustertest", strings.ReplaceAll(t.Name(), "/", "-")+"-"+time.Now().Format("150405.000000"))
+	// A root and an installation of its own: nobody else's applications are seen.
+	s.root = path.Join("/user", s.User, "clustertest", strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))+"-"+time.Now().Format("0102150405.000000"))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -95,7 +96,7 @@ func (s *site) open(t *testing.T) spark.Manager {
 	})
 	require.NoError(t, err)
 	m, err := yarn.New(yarn.Options{
-		Cluster: "real", Installation: "clustertest", Root: s.root, Store: s.store, ResourceManager: s.rm, User: s.User,
+		Cluster: "real", Installation: path.Base(s.root), Root: s.root, Store: s.store, ResourceManager: s.rm, User: s.User,
 		Builder: builder, Logs: reader, Recovery: true, RequestTimeout: requestTimeout,
 	})
 	require.NoError(t, err)

@@ -214,14 +214,18 @@ func (s *sending) intend(ctx context.Context) error {
 	return nil
 }
 
-// confirmEvery is the pause between two looks at an application that was sent.
-const confirmEvery = 50 * time.Millisecond
+// The pause between two looks at an application that was sent, which is saved within
+// milliseconds unless the ResourceManager is busy: the first, and the longest.
+const (
+	confirmFirst = 5 * time.Millisecond
+	confirmLast  = 320 * time.Millisecond
+)
 
 // confirm waits until the ResourceManager has saved the application: its answer
 // alone does not say so. One that it has lost meanwhile is sent again.
 func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) error {
 	resent := false
-	for {
+	for every := confirmFirst; ; every = min(2*every, confirmLast) {
 		app, err := s.m.opts.ResourceManager.Application(ctx, s.reservation.Application)
 		switch {
 		case job.CodeOf(err) == job.CodeNotFound && !resent:
@@ -238,7 +242,7 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 		case app.State.Saved():
 			return s.acknowledge(ctx, app)
 		}
-		if err := pause(ctx, confirmEvery); err != nil {
+		if err := pause(ctx, every); err != nil {
 			return job.Errorf(job.CodeUnavailable, "%s was sent but is not accepted yet: %w", s.reservation.Application, err)
 		}
 	}
