@@ -28,9 +28,16 @@ func (s *Server) route() {
 		"GET info":                  {KindInfo, s.info},
 		"GET metrics":               {KindMetrics, s.metrics},
 		"GET scheduler":             {KindScheduler, s.scheduler},
+
+		"GET /ws/v1/node/containers/{container}/logs":      {KindNodeLogs, s.nodeLogs},
+		"GET /ws/v1/node/containerlogs/{container}/{file}": {KindNodeLog, s.nodeLog},
+		"GET /proxy/{id}/{path...}":                        {KindProxy, s.proxied},
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
-		s.routes.HandleFunc(method+" "+prefix+path, func(w http.ResponseWriter, r *http.Request) {
+		if path[0] != '/' {
+			path = prefix + path
+		}
+		s.routes.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
 			s.serve(route.kind, route.handle, w, r)
 		})
 	}
@@ -120,7 +127,7 @@ func (s *Server) attempts(w http.ResponseWriter, r *http.Request) {
 	}
 	list := map[string]any{}
 	if app.container != "" {
-		list["appAttempt"] = []any{showAttempt(app)}
+		list["appAttempt"] = []any{showAttempt(app, s.options.NodeAddress)}
 	}
 	s.mu.Unlock()
 	reply(w, http.StatusOK, map[string]any{"appAttempts": list})

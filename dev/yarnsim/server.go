@@ -27,6 +27,10 @@ type Options struct {
 	// Saving is the time from a submission until it is saved (20 ms), Starting from
 	// there until the application runs (1 s), Killing until a kill is done (100 ms).
 	Saving, Starting, Killing time.Duration
+	// NodeAddress is where this Server is reached as host:port, to be the NodeManager
+	// of all masters too; logs then stay there, for aggregation is off. "" is a
+	// NodeManager that is down.
+	NodeAddress string
 	// Run, if not nil, plays an application: it is called in a goroutine of its own
 	// once the application runs; ctx ends with the application.
 	Run func(ctx context.Context, app App)
@@ -51,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxCompleted == 0 {
 		o.MaxCompleted = 1000
+	}
+	if o.NodeAddress == "" {
+		o.NodeAddress = deadNode
 	}
 	set(&o.Saving, 20*time.Millisecond)
 	set(&o.Starting, time.Second)
@@ -130,6 +137,11 @@ const (
 	KindInfo        Kind = "info"
 	KindMetrics     Kind = "metrics"
 	KindScheduler   Kind = "scheduler"
+
+	// To drivers through the ResourceManager's proxy, and to NodeManagers.
+	KindProxy    Kind = "proxy"
+	KindNodeLogs Kind = "node-logs"
+	KindNodeLog  Kind = "node-log"
 )
 
 // Requests counts what came in so far, by kind.

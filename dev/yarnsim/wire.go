@@ -10,11 +10,11 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
-// node is where masters run; nothing listens there.
+// The NodeManager of all masters.
 const (
 	nodeHost = "127.0.0.1"
-	nodeHTTP = nodeHost + ":1"
 	nodeID   = nodeHost + ":2"
+	deadNode = nodeHost + ":1"
 )
 
 // wireApp is an application in JSON: the fields of Hadoop 3.4, in its order.
@@ -85,9 +85,12 @@ func (s *Server) show(app *application, without selection, host string) wireApp 
 		LogAggregationStatus: "NOT_START", ResourceSecondsMap: json.RawMessage("{}"),
 	}
 	if app.container != "" {
-		w.showContainer(app, until, host)
+		w.showContainer(app, until, host, s.options.NodeAddress)
 	}
 	w.AppNodeLabelExpression = app.submission.NodeLabel // 3.4 shows it to those, too, who deselect it
+	if s.options.NodeAddress != deadNode {
+		w.LogAggregationStatus = "DISABLED"
+	}
 	if label := app.submission.AMNodeLabel; !without["amNodeLabelExpression"] {
 		w.AMNodeLabelExpression = &label
 	}
@@ -103,9 +106,9 @@ func (s *Server) show(app *application, without selection, host string) wireApp 
 }
 
 // showContainer adds what is there once the master has a container.
-func (w *wireApp) showContainer(app *application, until time.Time, host string) {
-	w.AMContainerLogs = logsURL(app)
-	w.AMHostHTTPAddress, w.MasterNodeID = nodeHTTP, nodeID
+func (w *wireApp) showContainer(app *application, until time.Time, host, node string) {
+	w.AMContainerLogs = logsURL(app, node)
+	w.AMHostHTTPAddress, w.MasterNodeID = node, nodeID
 	asked := app.submission.Resource
 	seconds := int64(until.Sub(app.launchedAt).Seconds())
 	w.MemorySeconds, w.VCoreSeconds = asked.MemoryMB*seconds, asked.VCores*seconds
@@ -126,12 +129,12 @@ func (w *wireApp) showContainer(app *application, until time.Time, host string) 
 	}
 }
 
-func logsURL(app *application) string {
-	return "http://" + nodeHTTP + "/node/containerlogs/" + app.container + "/" + app.user
+func logsURL(app *application, node string) string {
+	return "http://" + node + "/node/containerlogs/" + app.container + "/" + app.user
 }
 
 // showAttempt is the only attempt of an application.
-func showAttempt(app *application) map[string]any {
+func showAttempt(app *application, node string) map[string]any {
 	state := "LAUNCHED"
 	switch {
 	case app.state.Ended():
@@ -141,7 +144,7 @@ func showAttempt(app *application) map[string]any {
 	}
 	return map[string]any{
 		"id": 1, "startTime": millis(app.startedAt), "finishedTime": millis(app.endedAt),
-		"containerId": app.container, "nodeHttpAddress": nodeHTTP, "nodeId": nodeID, "logsLink": logsURL(app),
+		"containerId": app.container, "nodeHttpAddress": node, "nodeId": nodeID, "logsLink": logsURL(app, node),
 		"blacklistedNodes": "", "nodesBlacklistedBySystem": "", "exportPorts": "null",
 		"appAttemptId":    strings.Replace(app.id, "application_", "appattempt_", 1) + "_000001",
 		"appAttemptState": state,
