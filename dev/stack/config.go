@@ -137,6 +137,7 @@ func clusterContent(c config.Cluster) map[string]any {
 		},
 		"unverifiableInputs": string(c.UnverifiableInputs), "header": string(c.Header),
 		"maxOutputBytes": c.MaxOutputBytes, "maxOutputsBytes": c.MaxOutputsBytes,
+		"logs": map[string]any{"root": c.Logs.Root, "follow": c.Logs.Follow},
 	}
 	switch c.Type {
 	case config.TypeYARN:

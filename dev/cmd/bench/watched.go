@@ -13,6 +13,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 
+	"github.com/stoker-spark/stoker/dev/yarnsim"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -37,9 +38,14 @@ func (b *bench) during(w *watched, when string, something func() error) error {
 	total := 0
 	for _, kind := range slices.Sorted(maps.Keys(after)) {
 		n := after[kind] - before[kind]
-		total += n
+		whom := "ResourceManager"
+		if kind == yarnsim.KindNodeLog || kind == yarnsim.KindNodeLogs {
+			whom = "NodeManagers"
+		} else {
+			total += n
+		}
 		if n > 0 {
-			b.figure(fmt.Sprintf("requests to the ResourceManager, %s, %s", when, kind), float64(n)/seconds, "1/s", n)
+			b.figure(fmt.Sprintf("requests to the %s, %s, %s", whom, when, kind), float64(n)/seconds, "1/s", n)
 		}
 	}
 	b.figure("requests to the ResourceManager, "+when, float64(total)/seconds, "1/s", total)

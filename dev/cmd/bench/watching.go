@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -32,6 +33,10 @@ const (
 	// rampWidth is how many jobs are on their way to RUNNING at once.
 	rampWidth = 48
 )
+
+// followLogs is for the cost of what asks NodeManagers, and the proxy, about each
+// application.
+var followLogs = flag.Bool("follow-logs", false, "follow the logs and the progress of watched jobs, too")
 
 const idleModel = `
 def score(external_inputs, external_outputs, external_model_assets):
@@ -82,18 +87,18 @@ func (b *bench) figure(name string, value float64, unit string, n int) {
 
 func (b *bench) deployWatched(ctx context.Context) (_ *watched, stop func(), err error) {
 	w := &watched{}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
 	w.sim = yarnsim.New(yarnsim.Options{
-		Starting: 500 * time.Millisecond,
+		Starting: 500 * time.Millisecond, NodeAddress: listener.Addr().String(),
 		Run: func(_ context.Context, app yarnsim.App) {
 			if err := w.driver.Start(app); err != nil {
 				fmt.Fprintln(os.Stderr, "bench: play the driver:", err)
 			}
 		},
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
 	server := &http.Server{Handler: w.sim, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	stop = func() {
@@ -109,11 +114,11 @@ func (b *bench) deployWatched(ctx context.Context) (_ *watched, stop func(), err
 			cluster.Root = filepath.Join(state, "jobs")
 			cluster.YARN.ConfDirs = []string{filepath.Join(state, "hadoop")}
 			cluster.YARN.User, cluster.YARN.Runtimes = "stoker", filepath.Join(state, "runtimes")
+			cluster.Logs.Follow = *followLogs
 			c.Clusters = map[string]config.Cluster{"yarn": cluster}
 			for i := range c.ModelManage.Engines {
 				c.ModelManage.Engines[i].Cluster = "yarn"
 			}
-			// There are no containers, so there are no logs.
 			c.ModelManage.Messages.Stdout, c.ModelManage.Messages.Stderr = "off", "off"
 			err = prepareCluster(ctx, state, listener.Addr().String())
 		}
