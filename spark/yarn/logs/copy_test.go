@@ -173,3 +173,19 @@ func TestAttemptNumbers(t *testing.T) {
 	_, err = b.Attempts(t.Context(), "x")
 	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
 }
+
+// refusing is a transport that sends nothing.
+type refusing struct{}
+
+func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, job.Errorf(job.CodeUnauthorized, "no Kerberos ticket")
+}
+
+func TestTransportThatRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) { o.Transport = refusing{} })
+	err := b.fails("stdout")
+	require.Equal(t, job.CodeUnauthorized, job.CodeOf(err))
+	require.ErrorContains(t, err, "can't be asked: no Kerberos ticket")
+	require.Empty(t, b.node.seen())
+}

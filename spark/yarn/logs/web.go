@@ -152,7 +152,7 @@ func (g *guarded) explain(err error) error {
 	// A transport may refuse by itself, for example without a Kerberos ticket.
 	var known *job.Error
 	if errors.As(err, &known) {
-		return err
+		return job.Errorf(known.Code, "can't be asked: %w", err)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return job.Errorf(job.CodeUnavailable, "broke off its answer")
