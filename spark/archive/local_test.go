@@ -77,10 +77,19 @@ func TestFollowAndFinishOnThisHost(t *testing.T) {
 				return string(data)
 			}
 			follow(t, archive.FollowerOptions{Cluster: "laptop", Manager: m, Store: store, Interval: 50 * time.Millisecond})
+			live := func() []spark.Sighting {
+				all, err := m.Live(t.Context())
+				require.NoError(t, err)
+				return all
+			}
+			require.Empty(t, live())
 			require.NoError(t, m.Submit(t.Context(), attempt))
 			for _, line := range []string{"line 1\n", "line 100\n"} {
 				require.Eventually(t, func() bool { return strings.Contains(read("stderr"), line) }, time.Minute, 10*time.Millisecond)
 			}
+			require.Equal(t, []spark.Sighting{{
+				Attempt: attempt, Application: reserved.Application, Observation: job.Observation{State: job.StateRunning},
+			}}, live())
 			if how == "fail" {
 				require.NoError(t, os.WriteFile(filepath.Join(scratch, "fail"), nil, 0o600))
 			}
@@ -93,6 +102,8 @@ func TestFollowAndFinishOnThisHost(t *testing.T) {
 				require.NoError(t, err)
 				return seen.State.Terminal()
 			}, time.Minute, 10*time.Millisecond)
+
+			require.Empty(t, live())
 
 			dir := filepath.Join(spark.JobDir(o.Root, attempt), spark.DirLogs)
 			stdout, err := os.ReadFile(filepath.Join(dir, "stdout"))
