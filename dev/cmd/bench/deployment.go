@@ -60,14 +60,18 @@ func (b *bench) deployWithoutStarter(ctx context.Context, configure func(state s
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{state: state, ports: stack.PortsAt(benchOffset)}
+	offset, err := freeOffset()
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{state: state, ports: stack.PortsAt(offset)}
 	defer func() {
 		if err != nil {
 			d.stop()
 		}
 	}()
 	d.core, err = d.spawn("Temporal and simulator", filepath.Join(b.bin, "stoker-dev"), "--state", state,
-		"--port-offset", strconv.Itoa(benchOffset), "--parts", "temporal,modelmanage", "--venv", b.venv)
+		"--port-offset", strconv.Itoa(offset), "--parts", "temporal,modelmanage", "--venv", b.venv)
 	if err != nil {
 		return nil, err
 	}
