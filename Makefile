@@ -67,15 +67,22 @@ test-full: build ## run everything, with the race detector and the long fault te
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...
 	@echo "all tests passed"
 
-.PHONY: bench
-bench: build ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
-	$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
-	$(TOOLS)/bin/bench --out docs/benchmarks.json
+.PHONY: bench bench-yarn bench-watching bench-large
+bench: build bench-tool ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
+	$(BENCH)
+bench-yarn: build bench-tool hadoop-up ## measure submissions to YARN and copies to HDFS against Spark's and Hadoop's own clients
+	$(BENCH) --command "make bench-yarn" --only submit
+	$(BENCH) --command "make bench-yarn" --only burst
+	$(BENCH) --command "make bench-yarn" --only hdfs
+bench-watching: build bench-tool ## measure watching 2,000 live jobs of a simulated ResourceManager
+	$(BENCH) --command "make bench-watching" --only watching
+bench-large: build bench-tool ## the same with 10,000
+	$(BENCH) --command "make bench-large" --only watching --live 10000
 
-.PHONY: bench-hdfs
-bench-hdfs: hadoop-up ## measure 2 GiB to HDFS and back against Hadoop's own client (ten minutes, 12 GiB of disk)
-	$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
-	$(TOOLS)/bin/bench --only hdfs --runs 3 --command "make bench-hdfs" --out docs/benchmarks.json
+BENCH = $(TOOLS)/bin/bench --out docs/benchmarks.json --hadoop $(STATE)/hadoop
+.PHONY: bench-tool
+bench-tool: | check-go
+	@$(GO) -C dev build -o $(TOOLS)/bin/bench ./cmd/bench
 
 .PHONY: hadoop-up
 hadoop-up: | check-go check-java ## start a real one-machine Hadoop cluster, or find it, and print where it is as JSON
