@@ -108,12 +108,18 @@ type copier struct {
 	*cluster
 	names    []string
 	growing  func() bool
+	list     func() error
 	progress func() (job.Progress, error)
 	sized    int
 	copied   int
 }
 
-func (c *copier) LogStreams(context.Context, job.Attempt) ([]string, error) { return c.names, nil }
+func (c *copier) LogStreams(context.Context, job.Attempt) ([]string, error) {
+	if c.list != nil {
+		return c.names, c.list()
+	}
+	return c.names, nil
+}
 
 func (c *copier) LogSizes(ctx context.Context, a job.Attempt) (map[string]int64, error) {
 	sizes := map[string]int64{}

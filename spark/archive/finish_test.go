@@ -89,6 +89,39 @@ func TestFinishTakesEveryStream(t *testing.T) {
 	require.Equal(t, "second", b.stored(b.attempt, "stderr.2"))
 }
 
+// What the list of streams says that fails.
+func TestFinishWithoutAListOfStreams(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		err      error
+		times    int
+		patience time.Duration
+		notes    []string
+	}{
+		"never launched": {job.Errorf(job.CodeNotFound, "no such attempt"), 100, time.Hour, nil},
+		"refused":        {job.Errorf(job.CodeUnauthorized, "not yours"), 100, time.Hour, []string{"there may be more streams: not yours"}},
+		"down":           {job.Errorf(job.CodeUnavailable, "down"), 100, 0, []string{"there may be more streams: down"}},
+		"passes":         {job.Errorf(job.CodeUnavailable, "down"), 1, time.Hour, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.cluster.write(b.attempt, "stdout", "text")
+			b.copier.list = func() error {
+				if row.times--; row.times < 0 {
+					return nil
+				}
+				return row.err
+			}
+			m, err := b.finish(b.copier, func(f *Final) { f.Patience = row.patience })
+			require.NoError(t, err)
+			require.Equal(t, row.notes, m.Notes)
+			require.Equal(t, row.notes == nil, m.Complete)
+			require.Equal(t, "text", b.stored(b.attempt, "stdout"))
+		})
+	}
+}
+
 func TestFinishWaitsUntilItIsWhole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

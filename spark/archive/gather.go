@@ -63,10 +63,19 @@ func note(m *logstore.Manifest, words string) {
 func (g *gathering) listed(ctx context.Context, ended bool) ([]string, error) {
 	for {
 		names, err := g.streams(ctx)
-		if err == nil || !g.again(ctx, ended) {
+		if absent(err) {
+			err = nil // nothing was ever launched
+		}
+		if err == nil || !mayPass(err) || !g.again(ctx, ended) {
 			return names, err
 		}
 	}
+}
+
+// mayPass reports whether a failure is worth waiting for.
+func mayPass(err error) bool {
+	code := job.CodeOf(err)
+	return code == job.CodeUnavailable || code == job.CodeInternal
 }
 
 // again waits a moment and reports whether to look once more.
@@ -126,8 +135,7 @@ func (g *gathering) pass(ctx context.Context, stream *logstore.Stream, name stri
 	case absent(moved.err) && have == 0:
 		return "", false, nil // it was never written, or never launched
 	case moved.err != nil:
-		code := job.CodeOf(moved.err)
-		return moved.err.Error(), code == job.CodeUnavailable || code == job.CodeInternal, nil
+		return moved.err.Error(), mayPass(moved.err), nil
 	case moved.Growing:
 		return "it was still being written", true, nil
 	case moved.Size < have:
