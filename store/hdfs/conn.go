@@ -2,12 +2,14 @@ package hdfs
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // mostAnswer is how large an answer of a NameNode may be: Hadoop's own limit,
@@ -89,8 +91,11 @@ type dataConn struct {
 	net.Conn
 	s *session
 	r *bufio.Reader
+	// window is there while a block is written.
+	window atomic.Pointer[window]
 
 	mu     sync.Mutex
+	begun  bool // something was written
 	broken bool
 }
 
@@ -100,6 +105,9 @@ func newDataConn(c net.Conn, s *session) *dataConn {
 }
 
 func (c *dataConn) Read(p []byte) (int, error) {
+	if w := c.window.Load(); w != nil {
+		return w.read(p)
+	}
 	n, err := c.r.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.s.noteData(err)
@@ -113,15 +121,42 @@ func (c *dataConn) Write(p []byte) (int, error) {
 	if c.broken {
 		return len(p), nil
 	}
-	if _, err := c.Conn.Write(p); err != nil {
+	if err := c.send(p); err != nil {
 		c.broken = true
 		c.s.noteData(err)
 		_ = c.Conn.Close() // err is the one that matters
+		if w := c.window.Load(); w != nil {
+			w.fail(err)
+		}
 	}
 	return len(p), nil
 }
 
+// send goes through a window from the request to write a block on. What is
+// protected by SASL begins otherwise, and has none.
+func (c *dataConn) send(p []byte) error {
+	w := c.window.Load()
+	if !c.begun && bytes.HasPrefix(p, opWriteBlock) {
+		c.window.Store(newWindow(c.r, c.s.noteData))
+	}
+	c.begun = true
+	if w != nil {
+		return w.send(c.Conn, p)
+	}
+	_, err := c.Conn.Write(p)
+	return err
+}
+
 func (c *dataConn) Close() error {
 	c.s.forget(c)
-	return c.Conn.Close()
+	return c.hangUp()
+}
+
+// hangUp ends whatever waits on the connection.
+func (c *dataConn) hangUp() error {
+	err := c.Conn.Close()
+	if w := c.window.Load(); w != nil {
+		w.fail(net.ErrClosed)
+	}
+	return err
 }

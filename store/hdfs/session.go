@@ -108,7 +108,7 @@ func (s *session) closeQuietly(c net.Conn) {
 	case *nameConn:
 		_ = c.Conn.Close() // nothing is waited for on it any more
 	case *dataConn:
-		_ = c.Conn.Close() // as above
+		_ = c.hangUp() // as above
 	}
 }
 
