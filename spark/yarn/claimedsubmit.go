@@ -89,7 +89,7 @@ func (s *claiming) launched(ctx context.Context) (bool, error) {
 	if s.before, err = s.c.intent(ctx, s.dir); err != nil || s.before == nil {
 		return false, err
 	}
-	if err := s.ownedHere(ctx); err != nil {
+	if err := s.c.ownedHere(ctx, s.reservation, s.before); err != nil {
 		return false, err
 	}
 	return s.c.opts.Submitter.Claimed(s.attempt)
@@ -97,16 +97,16 @@ func (s *claiming) launched(ctx context.Context) (bool, error) {
 
 // ownedHere: this host's supervisor is the one that may start spark-submit, and
 // its records are whole.
-func (s *claiming) ownedHere(ctx context.Context) error {
-	own, err := s.c.opts.Submitter.Reserve(ctx, s.attempt, s.reservation.NotAfter)
+func (c *Claimed) ownedHere(ctx context.Context, r spark.Reservation, i *claimedIntent) error {
+	own, err := c.opts.Submitter.Reserve(ctx, r.Attempt, r.NotAfter)
 	switch {
 	case err != nil:
 		return err
-	case s.before.Host != own.Host || s.before.Claim != own.Application:
+	case i.Host != own.Host || i.Claim != own.Application:
 		return job.Errorf(job.CodeUnavailable, "%s was begun on host %q (as %s), and only a worker there can launch it; this is %q",
-			s.attempt, s.before.Host, s.before.Claim, own.Host)
-	case own.CreatedAt.After(s.before.At):
-		return job.Errorf(job.CodeConflict, "this host began to launch %s, but its records of that are gone, so nobody knows whether it was sent", s.attempt)
+			r.Attempt, i.Host, i.Claim, own.Host)
+	case own.CreatedAt.After(i.At):
+		return job.Errorf(job.CodeConflict, "this host began to launch %s, but its records of that are gone, so nobody knows whether it was sent", r.Attempt)
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func (s *claiming) intend(ctx context.Context) error {
 	if s.before == nil {
 		return job.Errorf(job.CodeUnavailable, "the intent of %s vanished while it was made", s.attempt)
 	}
-	return s.ownedHere(ctx)
+	return s.c.ownedHere(ctx, s.reservation, s.before)
 }
 
 // await waits until the ResourceManager has the application, or spark-submit has

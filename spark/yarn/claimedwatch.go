@@ -48,6 +48,16 @@ func (c *Claimed) Observe(ctx context.Context, attempt job.Attempt) (job.Observa
 	if err := c.m.addEvidence(ctx, dir, *reservation, &o); err != nil {
 		return job.Observation{}, c.m.unavailable("read what the driver of "+attempt.String()+" wrote", err)
 	}
+	if o.State == job.StateAbsent && o.Began == job.BeganUnknown && submitting.State == job.StateAbsent && submitting.Began == job.BeganNo {
+		// spark-submit was never started, nor can it be any more.
+		intent, err := c.intent(ctx, dir)
+		if err != nil {
+			return job.Observation{}, err
+		}
+		if intent != nil && c.ownedHere(ctx, *reservation, intent) == nil {
+			o.Began, o.Raw = job.BeganNo, attempt.String()+" was not launched, nor can it be any more"
+		}
+	}
 	return o, nil
 }
 

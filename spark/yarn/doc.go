@@ -8,4 +8,9 @@
 // exclusive create; the ResourceManager takes an id it knows for a duplicate;
 // and the Python driver's started marker keeps user code from beginning twice
 // even where the ResourceManager has forgotten an id.
+//
+// Two more managers stand where the real spark-submit is needed, on the worker's
+// own host under the supervisors of package local: Claimed sends applications in
+// cluster mode where the ResourceManager takes none over REST, and Edge runs
+// drivers in client mode. Both find their applications by a tag of the reservation.
 package yarn
