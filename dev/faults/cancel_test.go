@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -20,9 +21,9 @@ const quickly = 10 * time.Second
 
 // Every door to cancel ends a running job the same way.
 func TestCancelRunning(t *testing.T) {
-	signal := func(payload any) func(context.Context, *given) error {
-		return func(ctx context.Context, j *given) error {
-			return j.b.client.SignalWorkflow(ctx, j.key.WorkflowID(), "", workflows.SignalCancel, payload)
+	signal := func(payload any) func(context.Context, *bench.Job) error {
+		return func(ctx context.Context, j *bench.Job) error {
+			return j.Bench.Client.SignalWorkflow(ctx, j.Key.WorkflowID(), "", workflows.SignalCancel, payload)
 		}
 	}
 	garbage := converter.NewRawValue(&common.Payload{
@@ -30,20 +31,20 @@ func TestCancelRunning(t *testing.T) {
 	})
 	doors := []struct {
 		name string
-		open func(context.Context, *given) error
+		open func(context.Context, *bench.Job) error
 		says string
 	}{
-		{"signal, object", signal(object{"reason": "no longer needed", "by": "ann"}), "cancelled by signal (ann): no longer needed"},
+		{"signal, bench.Object", signal(bench.Object{"reason": "no longer needed", "by": "ann"}), "cancelled by signal (ann): no longer needed"},
 		{"signal, string", signal("enough"), "cancelled by signal: enough"},
 		{"signal, nothing", signal(nil), "cancelled by signal"},
 		{"signal, bytes", signal([]byte{0xff, 0}), "cancelled by signal"},
 		{"signal, garbage", signal(garbage), "cancelled by signal"},
-		{"native", func(ctx context.Context, j *given) error {
-			return j.b.client.CancelWorkflow(ctx, j.key.WorkflowID(), "")
+		{"native", func(ctx context.Context, j *bench.Job) error {
+			return j.Bench.Client.CancelWorkflow(ctx, j.Key.WorkflowID(), "")
 		}, "cancelled by workflow cancel"},
-		{"update", func(ctx context.Context, j *given) error {
-			handle, err := j.b.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-				WorkflowID: j.key.WorkflowID(), UpdateName: workflows.UpdateCancel,
+		{"update", func(ctx context.Context, j *bench.Job) error {
+			handle, err := j.Bench.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+				WorkflowID: j.Key.WorkflowID(), UpdateName: workflows.UpdateCancel,
 				Args: []any{workflows.CancelRequest{Reason: "by update"}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 			})
 			if err != nil {
@@ -52,56 +53,56 @@ func TestCancelRunning(t *testing.T) {
 			var reply workflows.CancelReply
 			return handle.Get(ctx, &reply)
 		}, "cancelled by update: by update"},
-		{"document", func(_ context.Context, j *given) error {
-			j.cancelDocument()
+		{"document", func(_ context.Context, j *bench.Job) error {
+			j.CancelDocument()
 			return nil
 		}, ""},
 	}
-	b := newBench(t, setting{configure: func(c *config.Config) {
+	b := newBench(t, bench.Setting{Configure: func(c *config.Config) {
 		cluster := c.Clusters["local"]
 		cluster.Local.Concurrency = len(doors)
 		c.Clusters["local"] = cluster
 	}})
-	b.worker()
-	b.starter()
+	b.Worker()
+	b.Starter()
 	for range doors {
-		b.create(waiting)
+		b.Create(waiting)
 	}
 	for i, door := range doors {
-		j := b.jobs[i]
-		j.reaches("RUNNING")
+		j := b.Jobs[i]
+		j.Reaches("RUNNING")
 		asked := time.Now()
 		require.NoError(t, door.open(t.Context(), j), door.name)
-		b.eventually("its processes are gone", func() bool { return !j.lives() })
+		b.Eventually("its processes are gone", func() bool { return !lives(j) })
 		require.Less(t, time.Since(asked), quickly, door.name)
-		j.ends(cancelled)
-		require.Contains(t, j.messages(), door.says, door.name)
+		j.Ends(bench.Cancelled)
+		require.Contains(t, j.Messages(), door.says, door.name)
 	}
 }
 
 // A job that waits for room on its cluster is cancelled without ever running.
 func TestCancelQueued(t *testing.T) {
-	long(t)
-	b := newBench(t, setting{configure: func(c *config.Config) {
+	bench.Long(t)
+	b := newBench(t, bench.Setting{Configure: func(c *config.Config) {
 		cluster := c.Clusters["local"]
 		cluster.Local.Concurrency = 1
 		c.Clusters["local"] = cluster
 	}})
-	b.worker()
-	b.starter()
-	busy := b.create(waiting)
-	busy.reaches("RUNNING")
-	queued := b.create(returning)
-	b.eventually("it waits", func() bool {
-		view, err := queued.status()
+	b.Worker()
+	b.Starter()
+	busy := b.Create(waiting)
+	busy.Reaches("RUNNING")
+	queued := b.Create(returning)
+	b.Eventually("it waits", func() bool {
+		view, err := queued.Status()
 		return err == nil && view.Obstacle == "the cluster is at its concurrency limit"
 	})
-	queued.cancelDocument()
-	queued.ends(unstarted)
-	next := b.create(returning)
-	busy.let()
-	busy.ends(complete)
-	next.ends(complete)
+	queued.CancelDocument()
+	queued.Ends(bench.Unstarted)
+	next := b.Create(returning)
+	busy.Let()
+	busy.Ends(bench.Complete)
+	next.Ends(bench.Complete)
 }
 
 // Another worker carries a cancel out wherever the first one was killed at it.
@@ -110,19 +111,19 @@ func TestWorkerKilledWhileCancelling(t *testing.T) {
 	for _, point := range []string{"kill:before", "kill:after", "report:before", "report:after", "clean:before", "clean:after"} {
 		t.Run(point, func(t *testing.T) {
 			if point != "kill:before" && point != "kill:after" {
-				long(t)
+				bench.Long(t)
 			}
 			b := newBench(t)
-			first := b.holding(point)
-			b.starter()
-			j := b.create(waiting)
-			j.reaches("RUNNING")
-			require.NoError(t, b.client.SignalWorkflow(t.Context(), j.key.WorkflowID(), "", workflows.SignalCancel, nil))
-			b.held(point)
-			first.kill()
-			b.release()
-			b.worker()
-			j.ends(cancelled)
+			first := b.Holding(point)
+			b.Starter()
+			j := b.Create(waiting)
+			j.Reaches("RUNNING")
+			require.NoError(t, b.Client.SignalWorkflow(t.Context(), j.Key.WorkflowID(), "", workflows.SignalCancel, nil))
+			b.Held(point)
+			first.Kill()
+			b.Release()
+			b.Worker()
+			j.Ends(bench.Cancelled)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/dev/simulator"
 )
 
@@ -31,15 +32,15 @@ func TestModelManageFlaky(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
-			long(t)
+			bench.Long(t)
 			b := newBench(t)
-			b.worker()
+			b.Worker()
 			trouble.Path, trouble.Every = "/job-1", often
-			b.faults(trouble)
-			b.starter()
-			j := b.create(returning)
-			j.ends(complete)
-			require.Positive(t, b.applied(), "the trouble was met")
+			b.Faults(trouble)
+			b.Starter()
+			j := b.Create(returning)
+			j.Ends(bench.Complete)
+			require.Positive(t, b.Applied(), "the trouble was met")
 		})
 	}
 }
@@ -51,30 +52,30 @@ func TestModelManageOutage(t *testing.T) {
 		for name, trouble := range troubles {
 			t.Run(moment+"/"+name, func(t *testing.T) {
 				if moment != "stage:before" || name != "down" {
-					long(t)
+					bench.Long(t)
 				}
 				if trouble.Method == "PATCH" && (moment == "load:before" || moment == "submit:before") {
 					t.Skip("nothing is written then")
 				}
 				b := newBench(t)
-				b.holding(moment)
-				b.starter()
-				j := b.create(waiting)
+				b.Holding(moment)
+				b.Starter()
+				j := b.Create(waiting)
 				if moment == "report:before" {
-					j.let()
+					j.Let()
 				}
-				b.held(moment)
+				b.Held(moment)
 				trouble.Path = "/job-1"
-				b.faults(trouble)
-				b.releaseForGood()
+				b.Faults(trouble)
+				b.ReleaseForGood()
 				times := 2
 				if trouble.Kind == simulator.FaultLostReply {
 					times = 1 // the next try finds its write done
 				}
-				b.eventually("the trouble is met", func() bool { return b.applied() >= times })
-				b.faults()
-				j.let()
-				j.ends(complete)
+				b.Eventually("the trouble is met", func() bool { return b.Applied() >= times })
+				b.Faults()
+				j.Let()
+				j.Ends(bench.Complete)
 			})
 		}
 	}
@@ -82,19 +83,19 @@ func TestModelManageOutage(t *testing.T) {
 
 // Requests refused by an old token are repeated with the new one.
 func TestModelManageToken(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("first-token\n"), 0o600))
-	b := newBench(t, setting{keys: map[string]any{"modelManage/tokenFile": file}})
-	j := b.create(waiting)
-	b.simulator("PUT", "/sim/token", object{"token": "first-token"})
-	w := b.worker()
-	b.starter()
-	j.reaches("RUNNING")
-	b.simulator("PUT", "/sim/token", object{"token": "second-token"})
-	j.let()
-	w.says("phase=reporting")
-	b.never("an end is reported with the old token", 2*time.Second, func() bool { return j.standing() != "RUNNING" })
+	b := newBench(t, bench.Setting{Keys: map[string]any{"modelManage/tokenFile": file}})
+	j := b.Create(waiting)
+	b.Simulator("PUT", "/sim/token", bench.Object{"token": "first-token"})
+	w := b.Worker()
+	b.Starter()
+	j.Reaches("RUNNING")
+	b.Simulator("PUT", "/sim/token", bench.Object{"token": "second-token"})
+	j.Let()
+	w.Says("phase=reporting")
+	b.Never("an end is reported with the old token", 2*time.Second, func() bool { return j.Standing() != "RUNNING" })
 	require.NoError(t, os.WriteFile(file, []byte("second-token\n"), 0o600))
-	j.ends(complete)
+	j.Ends(bench.Complete)
 }

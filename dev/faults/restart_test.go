@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 )
 
 // isolation is how a worker is run in a PID namespace of its own, as in a
@@ -15,7 +17,7 @@ var isolation = [][]string{
 }
 
 // contained starts a worker in a container.
-func (b *bench) contained() *process {
+func contained(b *bench.Bench) *bench.Process {
 	b.Helper()
 	unshare, err := exec.LookPath("unshare")
 	require.NoError(b, err, "util-linux is needed")
@@ -23,9 +25,9 @@ func (b *bench) contained() *process {
 		if exec.CommandContext(b.Context(), unshare, append(flags, "true")...).Run() != nil {
 			continue
 		}
-		p := b.startProgram("container", unshare, nil, append(flags, binary("stoker"), "worker",
-			"--config", b.configFile, "--hold-file", b.heldFile())...)
-		p.says("worker started")
+		p := b.StartProgram("container", unshare, nil, append(flags, bench.Binary("stoker"), "worker",
+			"--config", b.ConfigFile, "--hold-file", b.HeldFile())...)
+		p.Says("worker started")
 		return p
 	}
 	b.Skip("this machine lets nobody make a PID namespace")
@@ -36,17 +38,17 @@ func (b *bench) contained() *process {
 // so the job has failed and is not lost, and the worker's log says it.
 func TestContainerRestarted(t *testing.T) {
 	b := newBench(t)
-	first := b.contained()
-	b.starter()
-	j := b.create(waiting)
-	j.reaches("RUNNING")
-	first.kill()
-	b.eventually("the application died with the container", func() bool { return !j.lives() })
-	require.False(t, j.has(1, "exit.json"), "nobody could record the end")
-	second := b.contained()
-	j.ends(failed)
-	require.Contains(t, j.messages(), "ERROR (infrastructure) in phase running")
-	require.Contains(t, j.messages(), "the container was restarted while the application ran")
-	require.NotContains(t, j.messages(), "LOST")
-	second.says("the container was restarted while the application ran")
+	first := contained(b)
+	b.Starter()
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	first.Kill()
+	b.Eventually("the application died with the container", func() bool { return !lives(j) })
+	require.False(t, has(j, 1, "exit.json"), "nobody could record the end")
+	second := contained(b)
+	j.Ends(bench.Failed)
+	require.Contains(t, j.Messages(), "ERROR (infrastructure) in phase running")
+	require.Contains(t, j.Messages(), "the container was restarted while the application ran")
+	require.NotContains(t, j.Messages(), "LOST")
+	second.Says("the container was restarted while the application ran")
 }

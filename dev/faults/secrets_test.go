@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 )
 
 // The secrets that are planted, by where.
@@ -45,44 +46,44 @@ with open(BASE + ".env", "w") as f:
 // No secret of the installation reaches a model, a history, a document, a log or
 // a file that is kept.
 func TestSecrets(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	vault := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(vault, "db"), []byte(secretConf+"\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(vault, "token"), []byte(secretToken+"\n"), 0o600))
-	b := newBench(t, setting{
-		configure: func(c *config.Config) {
+	b := newBench(t, bench.Setting{
+		Configure: func(c *config.Config) {
 			cluster := c.Clusters["local"]
 			cluster.Local.SecretsDir = vault
 			c.Clusters["local"] = cluster
 		},
-		keys: map[string]any{
+		Keys: map[string]any{
 			"modelManage/tokenFile":                filepath.Join(vault, "token"),
 			"modelManage/messages/stderr":          "tail",
 			"clusters/local/spark/profile/secrets": []string{"db"},
 		},
 	})
-	parameters := object{"spark.my.password": "secret:db"}
-	good := b.create(environmentModel, parameters)
-	bad := b.create(environmentModel+raising, parameters)
-	refused := b.create(environmentModel, object{"spark.my.password": "secret:token"})
-	b.simulator("PUT", "/sim/token", object{"token": secretToken})
+	parameters := bench.Object{"spark.my.password": "secret:db"}
+	good := b.Create(environmentModel, parameters)
+	bad := b.Create(environmentModel+raising, parameters)
+	refused := b.Create(environmentModel, bench.Object{"spark.my.password": "secret:token"})
+	b.Simulator("PUT", "/sim/token", bench.Object{"token": secretToken})
 	planted := []string{
 		"OAUTH_CLIENT_SECRET=" + secretOAuth, "TEMPORAL_API_KEY=" + secretTemporal, "TEMPORAL_TLS=false",
 		"AWS_SECRET_ACCESS_KEY=" + secretCloud, "STOKER_OAUTH=" + secretOAuth,
 		"HTTPS_PROXY=http://user:" + secretOAuth + "@127.0.0.1:1",
 		"JAVA_TOOL_OPTIONS=-Dpassword=" + secretCloud,
 	}
-	b.workerWith(planted, "--log-level", "debug")
-	s := b.start("starter", "stoker", planted, "starter", "--config", b.configFile, "--log-level", "debug")
-	s.says("starter started")
-	good.ends(complete)
-	bad.ends(failed)
-	require.Contains(t, bad.messages(), "ValueError")
-	refused.reaches("ERROR")
-	require.Empty(t, refused.starts())
+	b.WorkerWith(planted, "--log-level", "debug")
+	s := b.Start("starter", "stoker", planted, "starter", "--config", b.ConfigFile, "--log-level", "debug")
+	s.Says("starter started")
+	good.Ends(bench.Complete)
+	bad.Ends(bench.Failed)
+	require.Contains(t, bad.Messages(), "ValueError")
+	refused.Reaches("ERROR")
+	require.Empty(t, refused.Starts())
 
-	for _, j := range []*given{good, bad} {
-		told, err := os.ReadFile(filepath.Join(b.scratch, j.id+".env"))
+	for _, j := range []*bench.Job{good, bad} {
+		told, err := os.ReadFile(filepath.Join(b.Scratch, j.ID+".env"))
 		require.NoError(t, err)
 		for _, line := range strings.Split(string(told), "\n") {
 			name, _, _ := strings.Cut(line, "=")
@@ -91,14 +92,14 @@ func TestSecrets(t *testing.T) {
 			require.False(t, strings.HasPrefix(name, "STOKER_") && name != "STOKER_APPLICATION", line)
 		}
 	}
-	for _, text := range b.histories() {
+	for _, text := range histories(b) {
 		requireNoSecret(t, "a history", []byte(text))
 	}
-	for _, j := range b.jobs {
-		requireNoSecret(t, "the revisions of "+j.id, b.simulator("GET", "/sim/jobs/"+j.id+"/revisions", nil))
+	for _, j := range b.Jobs {
+		requireNoSecret(t, "the revisions of "+j.ID, b.Simulator("GET", "/sim/jobs/"+j.ID+"/revisions", nil))
 	}
 	// Logs, the model's own words, the journal, Temporal's database.
-	require.NoError(t, filepath.WalkDir(b.dir, func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(b.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return nil // gone since
 		}
@@ -118,14 +119,14 @@ func requireNoSecret(t *testing.T, what string, data []byte) {
 }
 
 // histories of all workflows, as text with the payloads readable.
-func (b *bench) histories() []string {
+func histories(b *bench.Bench) []string {
 	b.Helper()
-	list, err := b.client.ListWorkflow(b.Context(), &workflowservice.ListWorkflowExecutionsRequest{})
+	list, err := b.Client.ListWorkflow(b.Context(), &workflowservice.ListWorkflowExecutionsRequest{})
 	require.NoError(b, err)
-	require.Len(b, list.GetExecutions(), len(b.jobs)+1, "the jobs and the cluster watch")
+	require.Len(b, list.GetExecutions(), len(b.Jobs)+1, "the jobs and the cluster watch")
 	var texts []string
 	for _, execution := range list.GetExecutions() {
-		events := b.client.GetWorkflowHistory(b.Context(), execution.GetExecution().GetWorkflowId(), execution.GetExecution().GetRunId(),
+		events := b.Client.GetWorkflowHistory(b.Context(), execution.GetExecution().GetWorkflowId(), execution.GetExecution().GetRunId(),
 			false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 		for events.HasNext() {
 			event, err := events.Next()

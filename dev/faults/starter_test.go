@@ -4,39 +4,41 @@ import (
 	"testing"
 
 	enums "go.temporal.io/api/enums/v1"
+
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 )
 
 // Jobs are started once whenever the starter dies, and however many there are.
 func TestStarterKilled(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	b.worker()
+	b.Worker()
 	for range 3 {
-		s := b.starter()
-		j := b.create(returning)
-		b.eventually("the workflow is there", func() bool {
-			return j.workflow() != enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
+		s := b.Starter()
+		j := b.Create(returning)
+		b.Eventually("the workflow is there", func() bool {
+			return j.Workflow() != enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
 		})
-		s.kill()
+		s.Kill()
 	}
-	late := b.create(returning)
-	b.starter()
-	for _, j := range b.jobs {
-		j.ends(complete)
+	late := b.Create(returning)
+	b.Starter()
+	for _, j := range b.Jobs {
+		j.Ends(bench.Complete)
 	}
-	late.ends(complete)
+	late.Ends(bench.Complete)
 }
 
 func TestTwoStarters(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	b.worker()
-	b.starter()
-	b.starter()
+	b.Worker()
+	b.Starter()
+	b.Starter()
 	for range 6 {
-		b.create(returning)
+		b.Create(returning)
 	}
-	for _, j := range b.jobs {
-		j.ends(complete)
+	for _, j := range b.Jobs {
+		j.Ends(bench.Complete)
 	}
 }

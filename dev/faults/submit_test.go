@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -13,32 +14,32 @@ import (
 // cancelled: nothing runs any more.
 func TestFrozenLaunchOfCancelledJob(t *testing.T) {
 	t.Parallel()
-	for name, cancel := range map[string]func(*bench, *given){
-		"document": func(_ *bench, j *given) { j.cancelDocument() },
-		"signal": func(b *bench, j *given) {
-			require.NoError(b, b.client.SignalWorkflow(b.Context(), j.key.WorkflowID(), "", workflows.SignalCancel, nil))
+	for name, cancel := range map[string]func(*bench.Bench, *bench.Job){
+		"document": func(_ *bench.Bench, j *bench.Job) { j.CancelDocument() },
+		"signal": func(b *bench.Bench, j *bench.Job) {
+			require.NoError(b, b.Client.SignalWorkflow(b.Context(), j.Key.WorkflowID(), "", workflows.SignalCancel, nil))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name != "document" {
-				long(t)
+				bench.Long(t)
 			}
 			b := newBench(t)
-			first := b.holding("intent:after")
-			b.starter()
-			j := b.create(returning)
-			b.held("intent:after")
-			first.freeze()
-			b.release()
-			b.worker()
+			first := b.Holding("intent:after")
+			b.Starter()
+			j := b.Create(returning)
+			b.Held("intent:after")
+			first.Freeze()
+			b.Release()
+			b.Worker()
 			cancel(b, j)
-			j.ends(unstarted)
-			first.thaw()
-			b.never("something runs", 3*time.Second, func() bool {
-				return len(j.starts()) > 0 || j.has(1, "claim.json")
+			j.Ends(bench.Unstarted)
+			first.Thaw()
+			b.Never("something runs", 3*time.Second, func() bool {
+				return len(j.Starts()) > 0 || has(j, 1, "claim.json")
 			})
-			first.stop()
-			j.ends(unstarted)
+			first.Stop()
+			j.Ends(bench.Unstarted)
 		})
 	}
 }
@@ -48,39 +49,39 @@ func TestFrozenLaunchTakenOver(t *testing.T) {
 	t.Parallel()
 	for _, point := range []string{"intent:after", "launch:after"} {
 		t.Run(point, func(t *testing.T) {
-			long(t)
+			bench.Long(t)
 			b := newBench(t)
-			first := b.holding(point)
-			b.starter()
-			j := b.create(waiting)
-			b.held(point)
-			first.freeze()
-			b.release()
-			b.worker()
-			j.reaches("RUNNING")
-			first.thaw()
-			b.never("a second start", 3*time.Second, func() bool { return len(j.starts()) > 1 })
-			j.let()
-			j.ends(complete)
-			require.Len(t, j.attemptDirs(), 1)
+			first := b.Holding(point)
+			b.Starter()
+			j := b.Create(waiting)
+			b.Held(point)
+			first.Freeze()
+			b.Release()
+			b.Worker()
+			j.Reaches("RUNNING")
+			first.Thaw()
+			b.Never("a second start", 3*time.Second, func() bool { return len(j.Starts()) > 1 })
+			j.Let()
+			j.Ends(bench.Complete)
+			require.Len(t, attemptDirs(j), 1)
 		})
 	}
 }
 
 // The late launch comes when the job has ended and its directory is clean.
 func TestFrozenLaunchAfterEnd(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	first := b.holding("intent:after")
-	b.starter()
-	j := b.create(returning)
-	b.held("intent:after")
-	first.freeze()
-	b.release()
-	b.worker()
-	j.ends(complete)
-	first.thaw()
-	b.never("a second start", 3*time.Second, func() bool { return len(j.starts()) > 1 })
-	first.stop()
-	j.ends(complete)
+	first := b.Holding("intent:after")
+	b.Starter()
+	j := b.Create(returning)
+	b.Held("intent:after")
+	first.Freeze()
+	b.Release()
+	b.Worker()
+	j.Ends(bench.Complete)
+	first.Thaw()
+	b.Never("a second start", 3*time.Second, func() bool { return len(j.Starts()) > 1 })
+	first.Stop()
+	j.Ends(bench.Complete)
 }

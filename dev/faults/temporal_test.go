@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -19,62 +20,62 @@ import (
 // Temporal and model-manage are killed together and come back with what they
 // had written.
 func TestCoreKilledWhileStaged(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	b.holding("submit:before")
-	b.starter()
-	j := b.create(returning)
-	b.held("submit:before")
-	b.core.kill()
-	b.startCore()
-	b.release()
-	j.ends(complete)
+	b.Holding("submit:before")
+	b.Starter()
+	j := b.Create(returning)
+	b.Held("submit:before")
+	b.Core.Kill()
+	b.StartCore()
+	b.Release()
+	j.Ends(bench.Complete)
 }
 
 func TestCoreKilledWhileRunning(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	b.worker()
-	b.starter()
-	j := b.create(waiting)
-	j.reaches("RUNNING")
-	b.core.kill()
-	b.startCore()
-	j.let()
-	j.ends(complete)
+	b.Worker()
+	b.Starter()
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	b.Core.Kill()
+	b.StartCore()
+	j.Let()
+	j.Ends(bench.Complete)
 }
 
 // Everything but the application is killed; it ends while nobody looks.
 func TestEverythingKilled(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	w, s := b.worker(), b.starter()
-	j := b.create(waiting)
-	j.begun()
-	for _, p := range []*process{b.core, w, s} {
-		p.kill()
+	w, s := b.Worker(), b.Starter()
+	j := b.Create(waiting)
+	j.Begun()
+	for _, p := range []*bench.Process{b.Core, w, s} {
+		p.Kill()
 	}
-	j.let()
-	b.eventually("the application has ended", func() bool { return j.has(1, "exit.json") })
-	b.startCore()
-	b.worker()
-	b.starter()
-	j.ends(complete)
+	j.Let()
+	b.Eventually("the application has ended", func() bool { return has(j, 1, "exit.json") })
+	b.StartCore()
+	b.Worker()
+	b.Starter()
+	j.Ends(bench.Complete)
 }
 
 // run is the id of the latest run.
-func (j *given) run() string {
-	j.b.Helper()
-	d, err := j.b.client.DescribeWorkflowExecution(j.b.Context(), j.key.WorkflowID(), "")
-	require.NoError(j.b, err)
+func run(j *bench.Job) string {
+	j.Bench.Helper()
+	d, err := j.Bench.Client.DescribeWorkflowExecution(j.Bench.Context(), j.Key.WorkflowID(), "")
+	require.NoError(j.Bench, err)
 	return d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 }
 
 // resetBefore resets a run to before it first scheduled an activity.
-func (j *given) resetBefore(run, activity string) {
-	b := j.b
+func resetBefore(j *bench.Job, run, activity string) {
+	b := j.Bench
 	b.Helper()
-	history := b.client.GetWorkflowHistory(b.Context(), j.key.WorkflowID(), run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := b.Client.GetWorkflowHistory(b.Context(), j.Key.WorkflowID(), run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for history.HasNext() {
 		event, err := history.Next()
 		require.NoError(b, err)
@@ -82,9 +83,9 @@ func (j *given) resetBefore(run, activity string) {
 		if scheduled.GetActivityType().GetName() != activity {
 			continue
 		}
-		_, err = b.client.ResetWorkflowExecution(b.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		_, err = b.Client.ResetWorkflowExecution(b.Context(), &workflowservice.ResetWorkflowExecutionRequest{
 			Namespace:         client.DefaultNamespace,
-			WorkflowExecution: &common.WorkflowExecution{WorkflowId: j.key.WorkflowID(), RunId: run},
+			WorkflowExecution: &common.WorkflowExecution{WorkflowId: j.Key.WorkflowID(), RunId: run},
 			Reason:            "the test wants it", WorkflowTaskFinishEventId: scheduled.GetWorkflowTaskCompletedEventId(),
 			RequestId: uuid.NewString(),
 		})
@@ -100,18 +101,18 @@ func TestResetWhileRunning(t *testing.T) {
 	for _, activity := range []string{"Load", "Reserve", "Submit"} {
 		t.Run(activity, func(t *testing.T) {
 			if activity != "Reserve" {
-				long(t)
+				bench.Long(t)
 			}
 			b := newBench(t)
-			b.worker()
-			b.starter()
-			j := b.create(waiting)
-			j.reaches("RUNNING")
-			j.resetBefore(j.run(), activity)
-			j.phase("running")
-			j.let()
-			j.ends(complete)
-			require.Len(t, j.attemptDirs(), 1)
+			b.Worker()
+			b.Starter()
+			j := b.Create(waiting)
+			j.Reaches("RUNNING")
+			resetBefore(j, run(j), activity)
+			j.Phase("running")
+			j.Let()
+			j.Ends(bench.Complete)
+			require.Len(t, attemptDirs(j), 1)
 		})
 	}
 }
@@ -119,38 +120,38 @@ func TestResetWhileRunning(t *testing.T) {
 // A run that has ended and is reset finds its job ended.
 func TestResetAfterEnd(t *testing.T) {
 	b := newBench(t)
-	b.worker()
-	b.starter()
-	j := b.create(returning)
-	j.ends(complete)
-	first := j.run()
+	b.Worker()
+	b.Starter()
+	j := b.Create(returning)
+	j.Ends(bench.Complete)
+	first := run(j)
 	for _, activity := range []string{"Load", "Reserve", "Stage", "Submit", "Observe", "Collect", "ReportEnd", "Clean"} {
-		j.resetBefore(first, activity)
-		require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, j.closed(), "reset to before %s", activity)
-		j.checkEnd(complete)
+		resetBefore(j, first, activity)
+		require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, j.Closed(), "reset to before %s", activity)
+		j.CheckEnd(bench.Complete)
 	}
-	require.Len(t, j.attemptDirs(), 1)
+	require.Len(t, attemptDirs(j), 1)
 }
 
 // loseDatabase makes Temporal forget everything.
-func (b *bench) loseDatabase() {
+func loseDatabase(b *bench.Bench) {
 	b.Helper()
-	b.core.kill()
-	files, err := filepath.Glob(filepath.Join(b.dir, "core", "temporal.sqlite*"))
+	b.Core.Kill()
+	files, err := filepath.Glob(filepath.Join(b.Dir, "core", "temporal.sqlite*"))
 	require.NoError(b, err)
 	require.NotEmpty(b, files)
 	for _, file := range files {
 		require.NoError(b, os.Remove(file))
 	}
-	b.startCore()
+	b.StartCore()
 }
 
 // startByHand starts a job's workflow as an operator would.
-func (j *given) startByHand() {
-	j.b.Helper()
-	_, err := j.b.client.ExecuteWorkflow(j.b.Context(), starter.StartOptions(j.key, "MODEL_BATCH_JOB", "spark-runtime-1"),
-		workflows.TypeSparkBatchJob, workflows.Input{Key: j.key})
-	require.NoError(j.b, err)
+func startByHand(j *bench.Job) {
+	j.Bench.Helper()
+	_, err := j.Bench.Client.ExecuteWorkflow(j.Bench.Context(), starter.StartOptions(j.Key, "MODEL_BATCH_JOB", "spark-runtime-1"),
+		workflows.TypeSparkBatchJob, workflows.Input{Key: j.Key})
+	require.NoError(j.Bench, err)
 }
 
 // A job whose history is gone is adopted: its application is found by the job
@@ -159,45 +160,45 @@ func TestDatabaseLost(t *testing.T) {
 	t.Parallel()
 	t.Run("while it runs", func(t *testing.T) {
 		b := newBench(t)
-		b.worker()
-		b.starter()
-		j := b.create(waiting)
-		j.reaches("RUNNING")
-		b.loseDatabase()
-		j.startByHand()
-		j.phase("running")
-		j.let()
-		j.ends(complete)
-		require.Len(t, j.attemptDirs(), 1)
+		b.Worker()
+		b.Starter()
+		j := b.Create(waiting)
+		j.Reaches("RUNNING")
+		loseDatabase(b)
+		startByHand(j)
+		j.Phase("running")
+		j.Let()
+		j.Ends(bench.Complete)
+		require.Len(t, attemptDirs(j), 1)
 	})
 	t.Run("it ended meanwhile", func(t *testing.T) {
-		long(t)
+		bench.Long(t)
 		b := newBench(t)
-		w := b.worker()
-		b.starter()
-		j := b.create(waiting)
-		j.reaches("RUNNING")
-		w.kill()
-		j.let()
-		b.eventually("the application has ended", func() bool { return j.has(1, "exit.json") })
-		b.loseDatabase()
-		b.worker()
-		j.startByHand()
-		j.ends(complete)
-		require.Len(t, j.attemptDirs(), 1)
+		w := b.Worker()
+		b.Starter()
+		j := b.Create(waiting)
+		j.Reaches("RUNNING")
+		w.Kill()
+		j.Let()
+		b.Eventually("the application has ended", func() bool { return has(j, 1, "exit.json") })
+		loseDatabase(b)
+		b.Worker()
+		startByHand(j)
+		j.Ends(bench.Complete)
+		require.Len(t, attemptDirs(j), 1)
 	})
 	t.Run("cancelled meanwhile", func(t *testing.T) {
-		long(t)
+		bench.Long(t)
 		b := newBench(t)
-		w, s := b.worker(), b.starter()
-		j := b.create(waiting)
-		j.reaches("RUNNING")
-		w.kill()
-		s.kill()
-		j.cancelDocument()
-		b.loseDatabase()
-		b.worker()
-		j.startByHand()
-		j.ends(cancelled)
+		w, s := b.Worker(), b.Starter()
+		j := b.Create(waiting)
+		j.Reaches("RUNNING")
+		w.Kill()
+		s.Kill()
+		j.CancelDocument()
+		loseDatabase(b)
+		b.Worker()
+		startByHand(j)
+		j.Ends(bench.Cancelled)
 	})
 }

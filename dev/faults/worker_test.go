@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/sdk/v1"
+
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 )
 
 // points are where a worker can be killed in the life of a job that succeeds.
@@ -22,69 +23,58 @@ func TestWorkerKilled(t *testing.T) {
 	for _, point := range points {
 		t.Run(point, func(t *testing.T) {
 			b := newBench(t)
-			first := b.holding(point)
-			b.starter()
-			j := b.create(returning)
-			b.held(point)
-			first.kill()
-			b.release()
-			b.worker()
-			j.ends(complete)
+			first := b.Holding(point)
+			b.Starter()
+			j := b.Create(returning)
+			b.Held(point)
+			first.Kill()
+			b.Release()
+			b.Worker()
+			j.Ends(bench.Complete)
 		})
 	}
 }
 
 // A worker that is told to stop lets the application go on.
 func TestWorkerStopped(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	first := b.worker()
-	b.starter()
-	j := b.create(waiting)
-	j.reaches("RUNNING")
-	require.Less(t, first.stop(), 30*time.Second)
-	require.Len(t, b.supervisors(), 1, "the application goes on")
-	b.worker()
-	j.let()
-	j.ends(complete)
+	first := b.Worker()
+	b.Starter()
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	require.Less(t, first.Stop(), 30*time.Second)
+	require.Len(t, supervisors(b), 1, "the application goes on")
+	b.Worker()
+	j.Let()
+	j.Ends(bench.Complete)
 }
 
 // A job says that nobody serves its cluster, and goes on once somebody does.
 func TestNoWorkerServesCluster(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	b.worker("--role", "workflows")
-	b.starter()
-	j := b.create(returning)
+	b.Worker("--role", "workflows")
+	b.Starter()
+	j := b.Create(returning)
 	const words = "no worker serves cluster local"
-	b.eventually("the status says it", func() bool {
-		view, err := j.status()
+	b.Eventually("the status says it", func() bool {
+		view, err := j.Status()
 		return err == nil && strings.Contains(view.Obstacle, words) && !view.OutageSince.IsZero()
 	})
-	b.eventually("the current details say it", func() bool { return strings.Contains(j.currentDetails(), words) })
-	b.worker("--role", "control", "--role", "io")
-	j.ends(complete)
-}
-
-// currentDetails are what the Web UI shows.
-func (j *given) currentDetails() string {
-	value, err := j.b.client.QueryWorkflow(j.b.Context(), j.key.WorkflowID(), "", "__temporal_workflow_metadata")
-	if err != nil {
-		return ""
-	}
-	var metadata sdk.WorkflowMetadata
-	require.NoError(j.b, value.Get(&metadata))
-	return metadata.GetCurrentDetails()
+	b.Eventually("the current details say it", func() bool { return strings.Contains(j.CurrentDetails(), words) })
+	b.Worker("--role", "control", "--role", "io")
+	j.Ends(bench.Complete)
 }
 
 // A job that takes longer than its deadline is killed.
 func TestDeadline(t *testing.T) {
-	long(t)
+	bench.Long(t)
 	b := newBench(t)
-	b.worker()
-	b.starter()
-	j := b.create(waiting, object{"stoker.deadline": "6s"})
-	j.reaches("RUNNING")
-	j.ends(failed)
-	require.Contains(t, j.messages(), "deadline of 6s")
+	b.Worker()
+	b.Starter()
+	j := b.Create(waiting, bench.Object{"stoker.deadline": "6s"})
+	j.Reaches("RUNNING")
+	j.Ends(bench.Failed)
+	require.Contains(t, j.Messages(), "deadline of 6s")
 }

@@ -1,4 +1,4 @@
-package faults
+package bench
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"github.com/stoker-spark/stoker/dev/simulator"
 )
 
-// simulator sends a request to the simulator, which must take it.
-func (b *bench) simulator(method, path string, body any) []byte {
+// Simulator sends a request to the simulator, which must take it.
+func (b *Bench) Simulator(method, path string, body any) []byte {
 	b.Helper()
 	var data []byte
 	if body != nil {
@@ -36,20 +36,20 @@ func (b *bench) simulator(method, path string, body any) []byte {
 	return answer
 }
 
-// faults sets the rules in force; none takes them away.
-func (b *bench) faults(rules ...simulator.Fault) {
+// Faults sets the rules in force; none takes them away.
+func (b *Bench) Faults(rules ...simulator.Fault) {
 	b.Helper()
 	if rules == nil {
 		rules = []simulator.Fault{}
 	}
-	b.simulator("PUT", "/sim/faults", rules)
+	b.Simulator("PUT", "/sim/faults", rules)
 }
 
-// applied is how often the rules in force were.
-func (b *bench) applied() int {
+// Applied is how often the rules in force were.
+func (b *Bench) Applied() int {
 	b.Helper()
 	var rules []simulator.Fault
-	require.NoError(b, json.Unmarshal(b.simulator("GET", "/sim/faults", nil), &rules))
+	require.NoError(b, json.Unmarshal(b.Simulator("GET", "/sim/faults", nil), &rules))
 	total := 0
 	for _, rule := range rules {
 		total += rule.Applied
@@ -57,8 +57,8 @@ func (b *bench) applied() int {
 	return total
 }
 
-// cancelDocument is what a person does at model-manage.
-func (j *given) cancelDocument() {
-	j.b.Helper()
-	j.b.simulator("PATCH", "/model-manage/api/jobs/"+j.id, object{"jobStatus": "CANCELLED"})
+// CancelDocument is what a person does at model-manage.
+func (j *Job) CancelDocument() {
+	j.Bench.Helper()
+	j.Bench.Simulator("PATCH", "/model-manage/api/jobs/"+j.ID, Object{"jobStatus": "CANCELLED"})
 }
