@@ -260,9 +260,11 @@ func (d *deployment) supervisors() ([]int, error) {
 	return found, nil
 }
 
-// cpu is the processor time used so far, in seconds.
-func (p *process) cpu() (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func (p *process) cpu() (float64, error) { return cpuOf(p.cmd.Process.Pid) }
+
+// cpuOf is the processor time that a process has used so far, in seconds.
+func cpuOf(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

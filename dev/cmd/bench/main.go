@@ -52,11 +52,11 @@ func main() {
 	flag.StringVar(&b.bin, "bin", "bin", "directory of stoker and stoker-dev")
 	flag.StringVar(&b.venv, "venv", ".tools/venv", "virtual environment with PySpark")
 	flag.IntVar(&b.runs, "runs", 10, "pairs of runs")
-	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead, minute, or watching or hdfs, which run only if they are named")
+	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead, minute, or watching, hdfs, submit or burst, which run only if they are named")
 	flag.StringVar(&b.command, "command", "make bench", "command to name in the rows")
 	flag.IntVar(&b.live, "live", 2000, "live jobs to watch")
 	flag.DurationVar(&b.ends, "ends", 2*time.Minute, "how long watched jobs end, five a second")
-	flag.StringVar(&b.hadoop, "hadoop", ".state/hadoop", "state of the Hadoop cluster that large files are copied to")
+	flag.StringVar(&b.hadoop, "hadoop", ".state/hadoop", "state of the Hadoop cluster that large files are copied to and applications are sent to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -80,8 +80,11 @@ func (b *bench) run(ctx context.Context, out string) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"sizes", b.sizes}, {"idle", b.idle}, {"overhead", b.overhead}, {"minute", b.minute}, {"watching", b.watching}, {"hdfs", b.largeFiles}} {
-		if b.only != part.name && (b.only != "" || part.name == "watching" || part.name == "hdfs") {
+	}{
+		{"sizes", b.sizes}, {"idle", b.idle}, {"overhead", b.overhead}, {"minute", b.minute},
+		{"watching", b.watching}, {"hdfs", b.largeFiles}, {"submit", b.submitting}, {"burst", b.burst},
+	} {
+		if b.only != part.name && (b.only != "" || slices.Contains([]string{"watching", "hdfs", "submit", "burst"}, part.name)) {
 			continue
 		}
 		if err := part.measure(ctx); err != nil {
