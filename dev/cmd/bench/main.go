@@ -81,8 +81,14 @@ func (b *bench) run(ctx context.Context, out string) error {
 		name    string
 		measure func(context.Context) error
 	}{
-		{"sizes", b.sizes}, {"idle", b.idle}, {"overhead", b.overhead}, {"minute", b.minute},
-		{"watching", b.watching}, {"hdfs", b.largeFiles}, {"submit", b.submitting}, {"burst", b.burst},
+		{"sizes", b.sizes},
+		{"idle", b.idle},
+		{"overhead", b.overhead},
+		{"minute", b.minute},
+		{"watching", b.watching},
+		{"hdfs", b.largeFiles},
+		{"submit", b.submitting},
+		{"burst", b.burst},
 	} {
 		if b.only != part.name && (b.only != "" || slices.Contains([]string{"watching", "hdfs", "submit", "burst"}, part.name)) {
 			continue
