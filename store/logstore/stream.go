@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/store"
@@ -82,8 +83,13 @@ func (s *Stream) Size(ctx context.Context) (bytes int64, chunks int, err error) 
 	return s.end, s.count, err
 }
 
-// maxRaces bounds how often Append gives way to another writer.
-const maxRaces = 5
+const (
+	// maxRaces bounds how often Append gives way at one offset, where a chunk is but
+	// holds nothing.
+	maxRaces = 5
+	// raceRest is the pause after that, which the other uses to get ahead.
+	raceRest = 100 * time.Millisecond
+)
 
 // Append adds what source writes, which must be the log from the byte offset that
 // it is given on, in chunks of at most chunkBytes. Memory for one chunk is used.
@@ -91,9 +97,13 @@ const maxRaces = 5
 // same bytes are asked for again the next time. Where another writer was first,
 // source is called again from the new end.
 func (s *Stream) Append(ctx context.Context, chunkBytes int, source func(w io.Writer, from int64) error) (appended int64, err error) {
-	for range maxRaces {
+	lost, at := 0, int64(-1)
+	for lost < maxRaces {
 		if _, _, err := s.Size(ctx); err != nil {
 			return appended, err
+		}
+		if s.end > at {
+			lost, at = 0, s.end // the stream grows, by whomever
 		}
 		a := &appender{ctx: ctx, stream: s, most: max(chunkBytes, 1)}
 		err := source(a, s.end)
@@ -107,6 +117,11 @@ func (s *Stream) Append(ctx context.Context, chunkBytes int, source func(w io.Wr
 		}
 		if !errors.Is(err, errTaken) {
 			return appended, err
+		}
+		lost++
+		select {
+		case <-ctx.Done():
+		case <-time.After(raceRest):
 		}
 	}
 	return appended, job.Errorf(job.CodeUnavailable, "append to %s at %d: another writer was always first", s.dir, s.end)

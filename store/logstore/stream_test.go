@@ -143,8 +143,22 @@ func TestOvertakenWriterGoesOnBehind(t *testing.T) {
 	require.Equal(t, []int64{3, 5}, from)
 	b.expect("abcdefg")
 
+	// However often the other is first, as long as the stream grows.
+	times := 0
+	b.files.create = func(string) error {
+		if times++; times <= 3*5 {
+			size := 6 + times
+			b.chunk(size, "x")
+		}
+		return nil
+	}
+	n, err = s.Append(t.Context(), 100, log("abcdefg"+strings.Repeat("x", 20)))
+	require.NoError(t, err)
+	require.EqualValues(t, 5, n)
+	b.expect("abcdefg" + strings.Repeat("x", 20))
+
 	b.files.create = func(string) error { return fs.ErrExist }
-	_, err = s.Append(t.Context(), 10, log("abcdefghi"))
+	_, err = s.Append(t.Context(), 10, log("abcdefg"+strings.Repeat("x", 21)))
 	require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
 	require.ErrorContains(t, err, "another writer")
 }
