@@ -177,6 +177,8 @@ func (o *onHadoop) stop(ctx context.Context) {
 		if err := o.killAll(ctx); err != nil {
 			fmt.Println("the benchmark's applications are left:", err)
 		}
-		_ = o.store.RemoveAll(ctx, o.root) // best effort
+		for _, dir := range []string{o.root, o.root + "-logs"} {
+			_ = o.store.RemoveAll(ctx, dir) // best effort
+		}
 	}
 }
