@@ -11,6 +11,7 @@ import (
 
 	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/dev/hadoop"
+	"github.com/stoker-spark/stoker/spark"
 )
 
 // An application killed from outside is told as such and not run again.
@@ -72,7 +73,7 @@ func TestApplicationMasterKilledBeforeStart(t *testing.T) {
 	i.Starter()
 	j := i.Create(returning)
 	i.Eventually("the application master runs", func() bool {
-		return i.attempts(j) == 1 && len(processes(t, i.application(j, 1))) > 1 // a shell around it
+		return i.has(j, 1, spark.FileAcknowledged) && len(processes(t, i.application(j, 1))) > 1 // a shell around it
 	})
 	id := i.application(j, 1)
 	i.Eventually("it is killed", func() bool {

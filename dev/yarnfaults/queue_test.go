@@ -80,7 +80,7 @@ func TestForbiddenInput(t *testing.T) {
 			"assetType": "EXTERNAL_FILE", "assetRole": "UNKNOWN", "name": "secret.csv", "fileUrl": i.files.URL(secret), "fileFormat": "CSV",
 		}}
 	})
-	ends(j, refused, "secret.csv", "permission")
+	ends(j, refused, "secret.csv\"): is forbidden: the worker's user may not read it")
 	require.Empty(t, i.gate.submissions())
 	view, err := j.Status()
 	require.NoError(t, err)
