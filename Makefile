@@ -67,13 +67,14 @@ test-full: build ## run everything, with the race detector and the long fault te
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...
 	@echo "all tests passed"
 
-.PHONY: bench bench-yarn bench-watching bench-large
+.PHONY: bench bench-submit bench-hdfs bench-watching bench-large
 bench: build bench-tool ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
 	$(BENCH)
-bench-yarn: build bench-tool hadoop-up ## measure submissions to YARN and copies to HDFS against Spark's and Hadoop's own clients
-	$(BENCH) --command "make bench-yarn" --only submit
-	$(BENCH) --command "make bench-yarn" --only burst
-	$(BENCH) --command "make bench-yarn" --only hdfs
+bench-submit: build bench-tool hadoop-up ## measure submissions to YARN against spark-submit's, one by one and 200 at once
+	$(BENCH) --command "make bench-submit" --only submit
+	$(BENCH) --command "make bench-submit" --only burst
+bench-hdfs: build bench-tool hadoop-up ## measure 2 GiB to HDFS and back against Hadoop's own client
+	$(BENCH) --command "make bench-hdfs" --only hdfs --runs 3
 bench-watching: build bench-tool ## measure watching 2,000 live jobs of a simulated ResourceManager
 	$(BENCH) --command "make bench-watching" --only watching
 bench-large: build bench-tool ## the same with 10,000

@@ -102,6 +102,8 @@ func dialOptions(logger *slog.Logger, metrics *telemetry.Metrics) (client.Option
 	if metrics != nil {
 		options.MetricsHandler = metrics.Handler()
 	}
+	// What goes to and fro is ids and sizes: compressing it costs more than it saves.
+	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
 	}

@@ -18,6 +18,9 @@ const archiveDir = "/archives"
 // queues of the CapacityScheduler: two ordinary ones and two that refuse.
 const queues = "default,batch,limited,stopped"
 
+// keyRecovery: the ResourceManager keeps applications over a restart.
+const keyRecovery = "yarn.resourcemanager.recovery.enabled"
+
 const fileStateStore = "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
 
 // daemonProperties is the configuration of all five daemons.
@@ -47,7 +50,7 @@ func daemonProperties(state string, offset int, user string) map[string]string {
 
 		// What has been submitted survives the ResourceManager; the file system
 		// is the local one, so that it does not need HDFS.
-		"yarn.resourcemanager.recovery.enabled":   "true",
+		keyRecovery:                               "true",
 		"yarn.resourcemanager.store.class":        fileStateStore,
 		"yarn.resourcemanager.fs.state-store.uri": "file://" + filepath.Join(data, "rm-state"),
 
@@ -222,6 +225,13 @@ log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
 // writeClientConf writes HADOOP_CONF_DIR of clients.
 func (c *Cluster) writeClientConf() error {
 	properties := clientProperties(c.PortOffset)
+	// Clients are told what the ResourceManager does.
+	properties[keyRecovery] = "true"
+	for _, config := range []map[string]string{c.Config[All], c.Config[ResourceManager]} {
+		if value, given := config[keyRecovery]; given {
+			properties[keyRecovery] = value
+		}
+	}
 	maps.Copy(properties, c.Config[Client])
 	return writeFiles(c.ConfDir, properties, files[:3])
 }

@@ -269,7 +269,7 @@ func dial(ctx context.Context, ports Ports, logger *slog.Logger, metrics client.
 	for {
 		c, err := client.DialContext(ctx, client.Options{
 			HostPort: fmt.Sprintf("127.0.0.1:%d", ports.Temporal), Logger: sdklog.NewStructuredLogger(logger),
-			MetricsHandler: metrics,
+			MetricsHandler: metrics, ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
 		})
 		if err == nil {
 			return c, nil
