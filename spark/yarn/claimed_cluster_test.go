@@ -72,6 +72,7 @@ func (s *claimedSite) open(t *testing.T) spark.Manager {
 
 func TestClaimedConformance(t *testing.T) {
 	t.Parallel()
+	whole(t)
 	clustertest.Run(t, func(t *testing.T) clustertest.Harness {
 		s := realClaimedSite(t)
 		return clustertest.Harness{
@@ -86,6 +87,8 @@ func TestClaimedConformance(t *testing.T) {
 			Prologue: sparkContext,
 			Scratch:  t.TempDir(),
 			Timeout:  5 * time.Minute,
+			// As in every cluster mode on YARN.
+			MergesStreams: true,
 		}
 	})
 }

@@ -71,6 +71,7 @@ func (s *edgeSite) put(t *testing.T, r spark.Reservation, source string, args ..
 
 func TestEdgeConformance(t *testing.T) {
 	t.Parallel()
+	whole(t)
 	clustertest.Run(t, func(t *testing.T) clustertest.Harness {
 		s := realEdgeSite(t)
 		return clustertest.Harness{
@@ -97,8 +98,18 @@ func TestEdgeConformance(t *testing.T) {
 			Scratch: t.TempDir(),
 			Limit:   2,
 			Timeout: 5 * time.Minute,
+			// So does PythonRunner, Spark's parent of Python.
+			MergesStreams: true,
 		}
 	})
+}
+
+// whole leaves a suite of many launches to whole runs.
+func whole(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a whole suite of launches")
+	}
 }
 
 // Executors read an embedded input and write an embedded output, which lie on HDFS,
