@@ -112,7 +112,7 @@ func clientProperties(offset int) map[string]string {
 		"dfs.replication":               "1",
 		"yarn.resourcemanager.hostname": host,
 	}
-	for _, key := range []string{keyResourceManager, keyScheduler, keyResourceManagerWeb} {
+	for _, key := range []string{keyNameNodeWeb, keyResourceManager, keyScheduler, keyResourceManagerWeb} {
 		p[key] = addressOf(key, offset)
 	}
 	maps.Copy(p, logServerProperties(offset))
