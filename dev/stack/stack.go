@@ -178,17 +178,17 @@ func (s *Stack) Stop() error {
 // job or two.
 const roomNeeded = 64 << 20
 
-// checkRoom makes sure that the disk of a directory has room: what fails for want of
-// it, deep inside, says so less well.
-func checkRoom(dir string) error {
+// checkRoom makes sure that the disk of a directory has so many bytes free: what fails
+// for want of them, deep inside, says so less well.
+func checkRoom(dir string, needed uint64) error {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return nil //nolint:nilerr // a file system that tells nothing may have room
 	}
 	free := disk.Bavail * uint64(disk.Bsize) //nolint:gosec // a block's size is positive
-	if free < roomNeeded {
+	if free < needed {
 		return fmt.Errorf("the disk of %s is full: %d MB are free, %d are needed; make room, or give --state another directory",
-			dir, free>>20, roomNeeded>>20)
+			dir, free>>20, needed>>20)
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func (s *Stack) claimState() error {
 	if err := os.MkdirAll(s.Options.State, 0o700); err != nil {
 		return fmt.Errorf("make the state directory %s: %w", s.Options.State, err)
 	}
-	if err := checkRoom(s.Options.State); err != nil {
+	if err := checkRoom(s.Options.State, roomNeeded); err != nil {
 		return err
 	}
 	parts := s.Options.Parts

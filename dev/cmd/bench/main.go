@@ -8,14 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/stoker-spark/stoker/dev/origin"
 	"github.com/stoker-spark/stoker/dev/stack"
 )
 
@@ -106,7 +104,7 @@ func (b *bench) run(ctx context.Context, out string) error {
 // add keeps a figure and prints it.
 func (b *bench) add(name string, value float64, unit string, n int) {
 	b.rows = append(b.rows, row{
-		Name: name, Value: round(value), Unit: unit, N: n, Command: b.command, Machine: machine(), Commit: commit(),
+		Name: name, Value: round(value), Unit: unit, N: n, Command: b.command, Machine: origin.Machine(), Commit: origin.Commit(),
 	})
 	fmt.Printf("%-58s %10.3f %s (n=%d)\n", name, value, unit, n)
 }
@@ -119,27 +117,6 @@ func (b *bench) spread(name, unit string, samples []float64) {
 	b.add(name+", median", samples[len(samples)/2], unit, len(samples))
 	b.add(name+", min", samples[0], unit, len(samples))
 	b.add(name+", max", samples[len(samples)-1], unit, len(samples))
-}
-
-func machine() string {
-	model := "unknown CPU"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.SplitSeq(string(info), "\n") {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%d cores, %s, %s/%s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH)
-}
-
-func commit() string {
-	hash, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(hash))
 }
 
 // sizes of the binaries.
