@@ -476,7 +476,7 @@ func TestClaimedCommand(t *testing.T) {
 	}
 	b.prepare(b.attempt, true)
 	b.put(spark.FileLaunch, `{"name":"n","pythonDriver":true,"main":"driver.py","pyFiles":["sources.zip","hdfs://other/x.py"],`+
-		`"files":["job.json#job","/abs/f"],"args":["a b"],"options":{"conf":{"spark.yarn.tags":"mine","spark.yarn.queue":"ops"}}}`)
+		`"files":["job.json#job","/abs/f"],"args":["a b","back\\slash {{"],"options":{"conf":{"spark.yarn.tags":"mine","spark.yarn.queue":"ops"}}}`)
 	require.NoError(t, os.MkdirAll(filepath.Join(b.dir(), spark.DirWork, "deep"), 0o700))
 	b.put(spark.DirWork+"/deep/a b", "x")
 	c := b.openClaimed()
@@ -487,7 +487,7 @@ func TestClaimedCommand(t *testing.T) {
 	require.NoError(t, err)
 	at := "file:" + b.dir()
 	require.Equal(t, spark.Launch{
-		Name: "n", Main: at + "/driver.py", Args: []string{"a b"}, PyFiles: []string{at + "/sources.zip", "hdfs://other/x.py"},
+		Name: "n", Main: at + "/driver.py", Args: []string{"a b", "back\\\\slash {\\\n{"}, PyFiles: []string{at + "/sources.zip", "hdfs://other/x.py"},
 		Files: []string{at + "/job.json#job", "file:/abs/f", at + "/work/deep/a%20b#deep/a%20b"}, Jars: []string{}, Archives: []string{},
 		Options: job.Options{Conf: map[string]string{
 			"spark.yarn.tags":  strings.Join(append(attemptTags(b.attempt), c.m.installationTag(), claimTag(reservation), "mine"), ","),

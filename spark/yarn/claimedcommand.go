@@ -12,6 +12,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/submission"
 	"github.com/stoker-spark/stoker/store"
 )
 
@@ -51,6 +52,10 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 		*list = urls
 	}
 	l.Files = append(l.Files, work...)
+	l.Args = nil
+	for _, arg := range launch.Args {
+		l.Args = append(l.Args, submission.SubmitArgument(arg))
+	}
 	settings := submitSettings{settings: s.c.opts.Settings, sparkVersion: s.c.opts.SparkVersion, store: s.c.m.opts.Store}
 	l.Options.Conf, err = settings.conf(ctx, s.c.m.tags(s.reservation), s.dir.path, l.Options.Conf)
 	if err != nil {

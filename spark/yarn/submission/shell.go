@@ -32,6 +32,24 @@ func argument(word string) string {
 	return doubleQuoted(inner.String())
 }
 
+// SubmitArgument changes an argument that spark-submit is given in cluster mode so
+// that the program gets exactly the original: Spark quotes it for bash, but neither
+// backslashes and backquotes nor what a NodeManager replaces (Spark 3 and 4.0,
+// YarnSparkHadoopUtil.escapeForShell).
+func SubmitArgument(original string) string {
+	var b strings.Builder
+	for i := 0; i < len(original); i++ {
+		if i > 0 && makesToken(original[i-1], original[i:]) {
+			b.WriteString("\\\n") // nothing, between double quotes
+		}
+		if original[i] == '\\' || original[i] == '`' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(original[i])
+	}
+	return b.String()
+}
+
 // token is the rest, after '<', of what a NodeManager replaces, in this version or
 // another.
 var token = regexp.MustCompile(`^[A-Z_]+>`)

@@ -35,6 +35,10 @@ func TestArgumentsReachTheProgram(t *testing.T) {
 		quoted[i] = word(w)
 	}
 	require.Equal(t, odd, launch(t, strings.Join(quoted, " ")))
+	for i, w := range odd {
+		quoted[i] = sparkQuoted(SubmitArgument(w))
+	}
+	require.Equal(t, odd, launch(t, strings.Join(quoted, " ")))
 }
 
 func TestAnyArgumentReachesTheProgram(t *testing.T) {
@@ -50,6 +54,7 @@ func TestAnyArgumentReachesTheProgram(t *testing.T) {
 		quoted := make([]string, len(words))
 		for i, w := range words {
 			quoted[i] = argument(w)
+			require.Equal(t, []string{w}, launch(t, sparkQuoted(SubmitArgument(w))))
 			if w != "" {
 				require.Equal(t, []string{w}, launch(t, word(w)))
 			}
