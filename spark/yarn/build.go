@@ -159,7 +159,7 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 	if in.Queue == "" {
 		in.Queue = b.opts.Settings.Queue
 	}
-	resources := resolving{ctx: ctx, b: b, dir: r.Dir}
+	resources := resolving{ctx: ctx, b: b, dir: r.Dir, held: r.Contents}
 	in.Program = submission.Program{Resource: resources.one(r.Launch.Main), Class: r.Launch.Class, Args: r.Launch.Args}
 	in.PyFiles = resources.all(r.Launch.PyFiles)
 	in.Files = append(resources.all(r.Launch.Files), resources.tree(path.Join(r.Dir, spark.DirWork))...)

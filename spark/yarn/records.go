@@ -40,6 +40,24 @@ func (d jobDir) exists(ctx context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
+// contents is what lies in a job directory, by name: one look instead of one for each
+// of its files.
+type contents map[string]store.Info
+
+func (c contents) has(name string) bool { _, ok := c[name]; return ok }
+
+func (d jobDir) contents(ctx context.Context) (contents, error) {
+	entries, err := d.store.List(ctx, d.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	c := make(contents, len(entries))
+	for _, entry := range entries {
+		c[path.Base(entry.Path)] = entry
+	}
+	return c, nil
+}
+
 // read returns nil without an error if the file is not there.
 func (d jobDir) read(ctx context.Context, name string) ([]byte, error) {
 	f, err := d.store.Open(ctx, d.file(name))

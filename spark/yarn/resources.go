@@ -26,9 +26,11 @@ func (b *builder) url(name string) string {
 
 // resolving turns the names in a launch into resources; errors add up.
 type resolving struct {
-	ctx  context.Context //nolint:containedctx // lives as long as one call
-	b    *builder
-	dir  string
+	ctx context.Context //nolint:containedctx // lives as long as one call
+	b   *builder
+	dir string
+	// held is what lies in dir, as far as it is known.
+	held contents
 	errs []error
 }
 
@@ -51,12 +53,19 @@ func (r *resolving) one(name string) submission.Resource {
 	if !path.IsAbs(name) {
 		name = path.Join(r.dir, name)
 	}
-	info, err := r.b.opts.Store.Stat(r.ctx, name)
+	info, err := r.stat(name)
 	if err != nil {
 		r.errs = append(r.errs, fmt.Errorf("look at %s: %w", name, err))
 		return submission.Resource{}
 	}
 	return r.resource(info, alias)
+}
+
+func (r *resolving) stat(name string) (store.Info, error) {
+	if info, ok := r.held[path.Base(name)]; ok && info.Path == name {
+		return info, nil
+	}
+	return r.b.opts.Store.Stat(r.ctx, name)
 }
 
 func (r *resolving) resource(info store.Info, alias string) submission.Resource {
@@ -98,6 +107,8 @@ func (r *resolving) tree(dir string) []submission.Resource {
 			list = append(list, r.resource(entry, strings.TrimPrefix(entry.Path, dir+"/")))
 		}
 	}
-	walk(dir)
+	if r.held == nil || path.Dir(dir) != r.dir || r.held.has(path.Base(dir)) {
+		walk(dir)
+	}
 	return list
 }

@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // Builder turns a staged launch into what is sent to the ResourceManager.
@@ -27,8 +30,10 @@ type Builder interface {
 type Request struct {
 	Application string
 	Launch      spark.Launch
-	// Dir is the job directory.
-	Dir string
+	// Dir is the job directory, Contents what lay there a moment ago, by name; what is
+	// not among it is looked for.
+	Dir      string
+	Contents map[string]store.Info
 	// User, Tags as the manager wants them.
 	User string
 	Tags []string
@@ -44,25 +49,21 @@ type Request struct {
 // may have been sent is sent again only if it is proven never to have been
 // taken.
 func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
-	dir, reservation, err := m.look(ctx, attempt)
-	switch {
-	case err != nil:
+	s := sending{m: m, attempt: attempt}
+	if err := s.look(ctx); err != nil {
 		return err
-	case reservation == nil:
-		return job.Errorf(job.CodeNotFound, "%s is not reserved on cluster %s", attempt, m.opts.Cluster)
 	}
-	s := sending{m: m, dir: dir, attempt: attempt, reservation: *reservation}
 	if sent, err := s.sent(ctx); sent || err != nil {
 		return err
 	}
 	if err := s.mayBeSent(ctx); err != nil {
 		return err
 	}
-	submission, err := s.build(ctx)
+	submission, started, err := s.build(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.intend(ctx); err != nil {
+	if err := s.intend(ctx, started); err != nil {
 		return err
 	}
 	m.opts.Hold(ctx, holdIntent)
@@ -70,14 +71,14 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 		return err
 	}
 	if err := m.opts.ResourceManager.Submit(ctx, submission); err != nil {
-		return fmt.Errorf("send %s: %w", reservation.Application, err)
+		return fmt.Errorf("send %s: %w", s.reservation.Application, err)
 	}
 	m.opts.Hold(ctx, holdLaunch)
 	if err := s.confirm(ctx, submission); err != nil {
 		return err
 	}
 	m.opts.Logger.Info("application submitted", "cluster", m.opts.Cluster, "job", attempt.Job, "attempt", attempt.Number,
-		"app", reservation.Application)
+		"app", s.reservation.Application)
 	return nil
 }
 
@@ -87,18 +88,56 @@ type sending struct {
 	dir         jobDir
 	attempt     job.Attempt
 	reservation spark.Reservation
+	held        contents
+	launch      *spark.Launch
 	before      *intent
+}
+
+// look reads at once what every launch needs.
+func (s *sending) look(ctx context.Context) error {
+	var err error
+	if s.dir, err = s.m.dir(s.attempt); err != nil {
+		return err
+	}
+	var reservation *spark.Reservation
+	group, all := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		_, reservation, err = s.m.look(all, s.attempt)
+		return err
+	})
+	group.Go(func() error {
+		var err error
+		if s.held, err = s.dir.contents(all); err != nil {
+			err = s.m.unavailable("look at the files of "+s.attempt.String(), err)
+		}
+		return err
+	})
+	group.Go(func() error {
+		var err error
+		if s.launch, err = readJSON[spark.Launch](all, s.dir, spark.FileLaunch); err != nil {
+			err = s.m.unavailable("read the launch of "+s.attempt.String(), err)
+		}
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if reservation == nil {
+		return job.Errorf(job.CodeNotFound, "%s is not reserved on cluster %s", s.attempt, s.m.opts.Cluster)
+	}
+	s.reservation = *reservation
+	return nil
 }
 
 // sent reports whether the application was sent before; then it makes sure that
 // this is on record.
 func (s *sending) sent(ctx context.Context) (bool, error) {
-	acknowledged, err := s.dir.exists(ctx, spark.FileAcknowledged)
-	if err != nil {
-		return false, s.m.unavailable("look for an earlier launch of "+s.attempt.String(), err)
-	}
-	if acknowledged {
+	switch {
+	case s.held.has(spark.FileAcknowledged):
 		return true, nil
+	case !s.held.has(spark.FileIntent):
+		return false, nil // the intent comes before the request
 	}
 	app, err := s.m.opts.ResourceManager.Application(ctx, s.reservation.Application)
 	switch {
@@ -128,24 +167,26 @@ func (s *sending) wanted(ctx context.Context) error {
 
 // mayBeSent: it was never sent, or what was sent was provably never taken.
 func (s *sending) mayBeSent(ctx context.Context) error {
-	if err := s.wanted(ctx); err != nil {
-		return err
+	if s.held.has(spark.FileRevoked) || time.Now().After(s.reservation.NotAfter) {
+		return spark.ErrRevoked
 	}
-	began, _, _, err := s.dir.started(ctx)
-	if err != nil {
-		return s.m.unavailable("look for a start of "+s.attempt.String(), err)
+	if s.held.has(spark.FileStarted) {
+		began, _, _, err := s.dir.started(ctx)
+		if err != nil {
+			return s.m.unavailable("look for a start of "+s.attempt.String(), err)
+		}
+		if began {
+			return job.Errorf(job.CodeConflict, "%s has begun before, and the ResourceManager no longer knows it", s.reservation.Application)
+		}
 	}
-	if began {
-		return job.Errorf(job.CodeConflict, "%s has begun before, and the ResourceManager no longer knows it", s.reservation.Application)
+	if !s.held.has(spark.FileIntent) {
+		return nil
 	}
+	var err error
 	if s.before, err = readJSON[intent](ctx, s.dir, spark.FileIntent); err != nil {
 		return s.m.unavailable("read the intent of "+s.attempt.String(), err)
 	}
 	if s.before == nil {
-		exists, err := s.dir.exists(ctx, spark.FileIntent)
-		if err != nil || !exists {
-			return err
-		}
 		s.before = &intent{} // made by a worker that died while it wrote
 	}
 	return s.neverTaken(ctx)
@@ -174,35 +215,38 @@ func (s *sending) neverTaken(ctx context.Context) error {
 	return nil
 }
 
-// build reads the launch and uploads what the application needs.
-func (s *sending) build(ctx context.Context) (rm.SubmissionContext, error) {
-	launch, err := readJSON[spark.Launch](ctx, s.dir, spark.FileLaunch)
-	if err != nil {
-		return rm.SubmissionContext{}, s.m.unavailable("read the launch of "+s.attempt.String(), err)
+// build uploads what the application needs, and asks meanwhile since when the
+// ResourceManager runs.
+func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, started time.Time, err error) {
+	if s.launch == nil || !s.held.has(spark.FileStaged) {
+		return submission, started, job.Errorf(job.CodeInvalid, "%s is not staged", s.attempt)
 	}
-	staged, err := s.dir.exists(ctx, spark.FileStaged)
-	if err != nil {
-		return rm.SubmissionContext{}, s.m.unavailable("look for the staged files of "+s.attempt.String(), err)
-	}
-	if launch == nil || !staged {
-		return rm.SubmissionContext{}, job.Errorf(job.CodeInvalid, "%s is not staged", s.attempt)
-	}
-	return s.m.opts.Builder.Build(ctx, Request{
-		Application: s.reservation.Application, Launch: *launch, Dir: s.dir.path, User: s.m.opts.User,
-		Tags: append(attemptTags(s.attempt), s.m.installationTag()), At: s.reservation.CreatedAt,
+	group, all := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		submission, err = s.m.opts.Builder.Build(all, Request{
+			Application: s.reservation.Application, Launch: *s.launch, Dir: s.dir.path, Contents: s.held, User: s.m.opts.User,
+			Tags: append(attemptTags(s.attempt), s.m.installationTag()), At: s.reservation.CreatedAt,
+		})
+		return err
 	})
+	if s.before == nil {
+		group.Go(func() error {
+			info, err := s.m.opts.ResourceManager.Info(all)
+			started = info.StartedOn
+			return err
+		})
+	}
+	return submission, started, group.Wait()
 }
 
-// intend writes down that the application is about to be sent.
-func (s *sending) intend(ctx context.Context) error {
+// intend writes down that the application is about to be sent to a ResourceManager
+// that runs since some time.
+func (s *sending) intend(ctx context.Context, started time.Time) error {
 	if s.before != nil {
 		return nil
 	}
-	info, err := s.m.opts.ResourceManager.Info(ctx)
-	if err != nil {
-		return err
-	}
-	err = s.dir.create(ctx, spark.FileIntent, intent{Application: s.reservation.Application, StartedOn: info.StartedOn, At: time.Now().UTC()})
+	err := s.dir.create(ctx, spark.FileIntent, intent{Application: s.reservation.Application, StartedOn: started, At: time.Now().UTC()})
 	if errors.Is(err, fs.ErrExist) {
 		// Another Submit of this attempt is under way; its request and ours are one
 		// to the ResourceManager.

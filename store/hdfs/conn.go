@@ -90,7 +90,9 @@ func (c *nameConn) Close() error {
 type dataConn struct {
 	net.Conn
 	s *session
-	r *bufio.Reader
+	// r reads a block; taken counts its bytes.
+	r     *bufio.Reader
+	taken int
 	// window is there while a block is written.
 	window atomic.Pointer[window]
 
@@ -99,16 +101,27 @@ type dataConn struct {
 	broken bool
 }
 
-func newDataConn(c net.Conn, s *session) *dataConn {
-	const buffer = 128 << 10
-	return &dataConn{Conn: c, s: s, r: bufio.NewReaderSize(c, buffer)}
-}
+// Most files of a job are small, and a large buffer for each would be most of what
+// the garbage collector has to do.
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 128 << 10
+)
+
+func newDataConn(c net.Conn, s *session) *dataConn { return &dataConn{Conn: c, s: s} }
 
 func (c *dataConn) Read(p []byte) (int, error) {
 	if w := c.window.Load(); w != nil {
 		return w.read(p)
 	}
+	switch {
+	case c.r == nil:
+		c.r = bufio.NewReaderSize(c.Conn, smallBuffer)
+	case c.taken > smallBuffer && c.r.Buffered() == 0 && c.r.Size() < largeBuffer:
+		c.r = bufio.NewReaderSize(c.Conn, largeBuffer)
+	}
 	n, err := c.r.Read(p)
+	c.taken += n
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.s.noteData(err)
 	}
@@ -137,7 +150,7 @@ func (c *dataConn) Write(p []byte) (int, error) {
 func (c *dataConn) send(p []byte) error {
 	w := c.window.Load()
 	if !c.begun && bytes.HasPrefix(p, opWriteBlock) {
-		c.window.Store(newWindow(c.r, c.s.noteData))
+		c.window.Store(newWindow(bufio.NewReaderSize(c.Conn, smallBuffer), c.s.noteData))
 	}
 	c.begun = true
 	if w != nil {

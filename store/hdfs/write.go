@@ -155,7 +155,7 @@ func (d *direct) create(w *writer, mode fs.FileMode) error {
 // fill copies the content, keeping the content's own error, which HDFS has no
 // part in, and closes the file.
 func (w *writer) fill(ctx context.Context, p string, content io.Reader, limit time.Duration) (int64, error) {
-	buffer := make([]byte, copyBuffer)
+	buffer := make([]byte, bufferFor(content))
 	var total int64
 	for {
 		if err := ctx.Err(); err != nil {
@@ -175,6 +175,14 @@ func (w *writer) fill(ctx context.Context, p string, content io.Reader, limit ti
 			return total, hadoop.ContentFailure(p, readErr)
 		}
 	}
+}
+
+// bufferFor is no larger than content that knows how long it is.
+func bufferFor(content io.Reader) int {
+	if known, ok := content.(interface{ Len() int }); ok {
+		return min(known.Len()+1, copyBuffer)
+	}
+	return copyBuffer
 }
 
 func (w *writer) write(p []byte) error {

@@ -25,7 +25,7 @@ const (
 {"ImportPath":"r","Action":"build-fail"}
 {"Action":"fail","Package":"r","Elapsed":0}
 `
-	died = `{"Action":"output","Package":"s","Output":"panic: test timed out\n"}
+	died = `{"Action":"output","Package":"s","Test":"TestD","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"s","Elapsed":60}
 `
 )
@@ -40,6 +40,7 @@ func TestRun(t *testing.T) {
 		"failed":  {good + bad, "why it failed", false},
 		"unbuilt": {unbuilt, "r.go:1: wrong", false},
 		"died":    {good + died, "panic: test timed out", false},
+		"counted": {good + died, "1 tests passed, 1 failed", false},
 		"words":   {"go: no such tool\n" + good, "go: no such tool", true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -72,6 +74,7 @@ func (r *reader) end(k key, e event) {
 	if e.Test == "" {
 		r.broken = r.broken || e.Action == failed
 		if e.Action == failed {
+			r.cutOff(e.Package)
 			r.tell("%s", strings.Join(output, ""))
 		}
 		r.tell("%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
@@ -84,6 +87,16 @@ func (r *reader) end(k key, e event) {
 	}
 	if e.Elapsed >= shown {
 		r.tell("     %s (%.1fs)\n", e.Test, e.Elapsed)
+	}
+}
+
+// cutOff fails the tests that were running when their package died: what is known of
+// its death is in the output of one of them.
+func (r *reader) cutOff(pkg string) {
+	for _, k := range slices.SortedFunc(maps.Keys(r.output), func(a, b key) int { return strings.Compare(a.test, b.test) }) {
+		if k.pkg == pkg && k.test != "" {
+			r.end(k, event{Action: failed, Package: pkg, Test: k.test})
+		}
 	}
 }
 
