@@ -9,42 +9,28 @@ import (
 	client "github.com/colinmarc/hdfs/v2"
 
 	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/job"
 )
 
 // firstBytes is how much Open reads: only then are the rights to the file and its
 // blocks known.
 const firstBytes = 64 << 10
 
+// mostReplaced bounds how often a file is opened anew because it was replaced
+// meanwhile.
+const mostReplaced = 20
+
 // Open returns a reader with a session of its own.
 func (d *direct) Open(ctx context.Context, p string) (io.ReadCloser, error) {
 	r := &reader{ctx: ctx, path: p, pool: d.pool}
 	s, err := d.pool.exchange(ctx, func(s *session) error {
-		f, err := s.client.Open(p)
-		if err != nil {
-			return s.answer(err)
+		for range mostReplaced {
+			whole, err := r.begin(s)
+			if whole || err != nil {
+				return err
+			}
 		}
-		info := f.Stat()
-		if info.IsDir() {
-			return hadoop.IsDirectory("open", p)
-		}
-		if err := special(info); err != nil {
-			return err
-		}
-		if info.Size() == 0 {
-			_, err = f.Checksum() // of no blocks: it asks for them, no more
-		} else {
-			r.first = make([]byte, min(info.Size(), firstBytes))
-			var n int
-			n, err = f.Read(r.first)
-			r.first = r.first[:n]
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			_ = f.Close() // err is the one that matters
-			return s.answer(err)
-		}
-		s.progress()
-		r.file, r.s = f, s
-		return nil
+		return job.Errorf(job.CodeUnavailable, "it was replaced %d times while it was opened", mostReplaced)
 	})
 	if err != nil {
 		if s != nil {
@@ -54,6 +40,51 @@ func (d *direct) Open(ctx context.Context, p string) (io.ReadCloser, error) {
 	}
 	r.release = s.obey(ctx)
 	return r, nil
+}
+
+// begin opens the file and reads its first bytes. The library asks for the file and
+// then, by its name, for its blocks; a file that was replaced between the two would
+// be read with another's length, so the name must still be the same file's
+// afterwards.
+func (r *reader) begin(s *session) (whole bool, err error) {
+	f, err := s.client.Open(r.path)
+	if err != nil {
+		return false, s.answer(err)
+	}
+	info := f.Stat()
+	if info.IsDir() {
+		return false, hadoop.IsDirectory("open", r.path)
+	}
+	if err := special(info); err != nil {
+		return false, err
+	}
+	var first []byte
+	var readErr error
+	if info.Size() == 0 {
+		_, readErr = f.Checksum() // of no blocks: it asks for them, no more
+	} else {
+		first = make([]byte, min(info.Size(), firstBytes))
+		var n int
+		n, readErr = f.Read(first)
+		first = first[:n]
+	}
+	if errors.Is(readErr, io.EOF) {
+		readErr = nil
+	}
+	if now, err := s.client.Stat(r.path); err == nil && fileID(now) != fileID(info) {
+		_ = f.Close() // only read
+		s.rest()
+		return false, nil
+	} else if readErr == nil {
+		readErr = err
+	}
+	if readErr != nil {
+		_ = f.Close() // readErr is the one that matters
+		return false, s.answer(readErr)
+	}
+	s.progress()
+	r.file, r.s, r.first = f, s, first
+	return true, nil
 }
 
 type reader struct {

@@ -237,15 +237,21 @@ func writeReplaces(b *bundle) {
 	require.Equal(b.t, []string{"a/b/file"}, b.list("a/b"), "no temporary names are left")
 }
 
+// writeIsNeverSeenHalf replaces a file by shorter and longer ones: a reader may not
+// take one's length for another's.
 func writeIsNeverSeenHalf(b *bundle) {
-	const size = 256 << 10
-	b.write("file", strings.Repeat("a", size))
+	sizes := []int{256 << 10, 100, 300, 80 << 10, 7}
+	put := func(i int) {
+		i %= len(sizes)
+		b.write("file", strings.Repeat(string(rune('a'+i)), sizes[i]))
+	}
+	put(0)
 	watch(b, "file", func() {
-		for _, c := range "bcdefgh" {
-			b.write("file", strings.Repeat(string(c), size))
+		for i, begun := 1, time.Now(); i < 2*len(sizes) || time.Since(begun) < 2*time.Second; i++ {
+			put(i)
 		}
 	}, func(got string) bool {
-		return len(got) == size && strings.Count(got, got[:1]) == size
+		return got != "" && int(got[0]-'a') < len(sizes) && len(got) == sizes[got[0]-'a'] && strings.Count(got, got[:1]) == len(got)
 	})
 }
 
