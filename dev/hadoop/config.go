@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -21,7 +22,22 @@ const queues = "default,batch,limited,stopped"
 // keyRecovery: the ResourceManager keeps applications over a restart.
 const keyRecovery = "yarn.resourcemanager.recovery.enabled"
 
-const fileStateStore = "org.apache.hadoop.yarn.server.resourcemanager.recovery.FileSystemRMStateStore"
+// stateStore is where the ResourceManager keeps what has been submitted: a LevelDB,
+// which saves in a millisecond. Where there is no library of it, files, which take a
+// program started for each file's mode and hold a burst of submissions up.
+func stateStore(dir, arch string) map[string]string {
+	const recovery = "org.apache.hadoop.yarn.server.resourcemanager.recovery."
+	if arch == "amd64" {
+		return map[string]string{
+			"yarn.resourcemanager.store.class":              recovery + "LeveldbRMStateStore",
+			"yarn.resourcemanager.leveldb-state-store.path": dir,
+		}
+	}
+	return map[string]string{
+		"yarn.resourcemanager.store.class":        recovery + "FileSystemRMStateStore",
+		"yarn.resourcemanager.fs.state-store.uri": "file://" + dir,
+	}
+}
 
 // daemonProperties is the configuration of all five daemons.
 func daemonProperties(state string, offset int, user string) map[string]string {
@@ -48,11 +64,8 @@ func daemonProperties(state string, offset int, user string) map[string]string {
 		"yarn.acl.enable":                "true",
 		"yarn.admin.acl":                 user,
 
-		// What has been submitted survives the ResourceManager; the file system
-		// is the local one, so that it does not need HDFS.
-		keyRecovery:                               "true",
-		"yarn.resourcemanager.store.class":        fileStateStore,
-		"yarn.resourcemanager.fs.state-store.uri": "file://" + filepath.Join(data, "rm-state"),
+		// What has been submitted survives the ResourceManager.
+		keyRecovery: "true",
 
 		"yarn.resourcemanager.work-preserving-recovery.scheduling-wait-ms": "1000",
 		"yarn.resourcemanager.max-completed-applications":                  "1000",
@@ -101,6 +114,7 @@ func daemonProperties(state string, offset int, user string) map[string]string {
 	maps.Copy(p, logServerProperties(offset))
 	maps.Copy(p, connectProperties())
 	maps.Copy(p, queueProperties(user))
+	maps.Copy(p, stateStore(filepath.Join(data, "rm-state"), runtime.GOARCH))
 	return p
 }
 

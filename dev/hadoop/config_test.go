@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -55,7 +56,9 @@ func TestConfigOfADaemon(t *testing.T) {
 	require.Equal(t, "localhost:8288", conf["yarn-site.xml"]["yarn.resourcemanager.webapp.address"])
 	require.Equal(t, "http://localhost:20088/ws/v1/history", conf["yarn-site.xml"]["yarn.log.server.web-service.url"])
 	require.Equal(t, "localhost:20088", conf["mapred-site.xml"]["mapreduce.jobhistory.webapp.address"])
-	require.Equal(t, "file://"+c.State+"/data/rm-state", conf["yarn-site.xml"]["yarn.resourcemanager.fs.state-store.uri"])
+	for key, value := range stateStore(c.State+"/data/rm-state", runtime.GOARCH) {
+		require.Equal(t, value, conf["yarn-site.xml"][key])
+	}
 	require.Equal(t, "ada", conf["capacity-scheduler.xml"]["yarn.scheduler.capacity.root.batch.acl_administer_queue"])
 	require.Equal(t, "3600", conf["yarn-site.xml"]["yarn.nodemanager.delete.debug-delay-sec"], "of all daemons")
 	require.Equal(t, "false", conf["yarn-site.xml"]["yarn.webapp.enable-rest-app-submissions"], "of this daemon")

@@ -262,7 +262,7 @@ func (s *sending) intend(ctx context.Context, started time.Time) error {
 // milliseconds unless the ResourceManager is busy: the first, and the longest.
 const (
 	confirmFirst = 5 * time.Millisecond
-	confirmLast  = 320 * time.Millisecond
+	confirmLast  = 2 * time.Second
 )
 
 // confirm waits until the ResourceManager has saved the application: its answer
