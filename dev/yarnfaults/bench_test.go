@@ -32,6 +32,11 @@ type option func(*options)
 type options struct {
 	// recovery is what the client configuration says of the ResourceManager.
 	recovery bool
+	// keys of the configuration file.
+	keys map[string]any
+	// left is another check of what ended jobs leave than that of job directories on
+	// HDFS.
+	left func(i *installation, j *bench.Job)
 }
 
 // withoutRecovery: the ResourceManager keeps nothing over a restart.
@@ -47,7 +52,7 @@ var installations atomic.Int64
 // anything on the cluster.
 func install(t *testing.T, changes ...option) *installation {
 	t.Helper()
-	o := options{recovery: true}
+	o := options{recovery: true, left: (*installation).checkLeftovers}
 	for _, change := range changes {
 		change(&o)
 	}
@@ -59,8 +64,8 @@ func install(t *testing.T, changes ...option) *installation {
 	}
 	i.Bench = bench.New(t, bench.Options{
 		Prefix: "stoker-yarnfaults-", Spark: spark, Hadoop: onHadoop(i.confDir(t, o.recovery)), Prelude: prelude,
-		CheckLeftovers: i.checkLeftovers, AtEnd: func(*bench.Bench) { i.endAll(t) },
-		Settings: []bench.Setting{{Configure: i.configure}},
+		CheckLeftovers: func(j *bench.Job) { o.left(i, j) }, AtEnd: func(*bench.Bench) { i.endAll(t) },
+		Settings: []bench.Setting{{Configure: i.configure, Keys: o.keys}},
 	})
 	return i
 }

@@ -69,17 +69,27 @@ func (i *installation) attempts(j *bench.Job) int {
 	return len(list)
 }
 
-// application is the id that an attempt has reserved.
+// application is the id that an attempt has reserved or, where spark-submit chose
+// it, that was found.
 func (i *installation) application(j *bench.Job, attempt int) string {
 	i.Helper()
-	f, err := i.files.Open(i.Context(), path.Join(i.dir(j, attempt), spark.FileReservation))
+	var r spark.Reservation
+	i.record(path.Join(i.dir(j, attempt), spark.FileReservation), &r)
+	if !strings.HasPrefix(r.Application, "application_") && i.has(j, attempt, spark.FileAcknowledged) {
+		i.record(path.Join(i.dir(j, attempt), spark.FileAcknowledged), &r)
+	}
+	return r.Application
+}
+
+// record reads a JSON file on HDFS.
+func (i *installation) record(name string, into any) {
+	i.Helper()
+	f, err := i.files.Open(i.Context(), name)
 	require.NoError(i, err)
 	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(f)
 	require.NoError(i, err)
-	var r spark.Reservation
-	require.NoError(i, json.Unmarshal(data, &r))
-	return r.Application
+	require.NoError(i, json.Unmarshal(data, into))
 }
 
 // has reports whether an attempt's directory holds a file.
