@@ -61,6 +61,15 @@ type managerFake struct {
 	kill     func(a job.Attempt, reason string) error
 	logs     func(a job.Attempt, stream string, offset int64, limit int) ([]byte, int64, error)
 	release  func(job.Attempt) error
+	// identify may be nil: then no id was made.
+	identify func(job.Attempt) (string, error)
+}
+
+func (f *managerFake) Identify(_ context.Context, a job.Attempt) (string, error) {
+	if f.identify == nil {
+		return "", nil
+	}
+	return f.identify(a)
 }
 
 func (f *managerFake) Reserve(_ context.Context, a job.Attempt, notAfter time.Time) (spark.Reservation, error) {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,19 @@ func (c *Control) Reserve(ctx context.Context, in ReserveInput) (ReserveResult, 
 		return ReserveResult{}, classify(err)
 	}
 	reservation, err := cluster.Manager.Reserve(ctx, in.Attempt, in.NotAfter)
-	return ReserveResult{Application: reservation.Application}, classify(err)
+	if err != nil {
+		return ReserveResult{}, classify(err)
+	}
+	id, err := identify(ctx, cluster, in.Attempt)
+	return ReserveResult{Application: cmp.Or(id, reservation.Application)}, classify(err)
+}
+
+// identify returns the application's id where only its launch has made it.
+func identify(ctx context.Context, cluster Cluster, attempt job.Attempt) (string, error) {
+	if identifier, ok := cluster.Manager.(spark.Identifier); ok {
+		return identifier.Identify(ctx, attempt)
+	}
+	return "", nil
 }
 
 // SubmitInput names the attempt to launch.
@@ -95,6 +108,8 @@ type SubmitInput struct {
 type SubmitResult struct {
 	Busy    bool `json:"busy,omitempty"`
 	Revoked bool `json:"revoked,omitempty"`
+	// Application is the id that the launch has made, where Reserve knew only a name.
+	Application string `json:"application,omitempty"`
 	// Standing other than open means that nothing was launched.
 	Standing job.Standing `json:"standing"`
 }
@@ -127,6 +142,10 @@ func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, err
 		result.Revoked = true
 	case err != nil:
 		return SubmitResult{}, classify(err)
+	default:
+		if result.Application, err = identify(ctx, cluster, in.Attempt); err != nil {
+			return SubmitResult{}, classify(err)
+		}
 	}
 	return result, nil
 }

@@ -174,6 +174,38 @@ func TestSubmit(t *testing.T) {
 }
 
 // Nothing is launched before the source said that the job is still wanted.
+// Where only the launch makes an id, that is told, also to a later Reserve.
+func TestIdentify(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	launched := false
+	b.manager.reserve = func(job.Attempt, time.Time) (spark.Reservation, error) {
+		return spark.Reservation{Application: "a name"}, nil
+	}
+	b.manager.submit = func(job.Attempt) error { launched = true; return nil }
+	b.manager.identify = func(a job.Attempt) (string, error) {
+		require.Equal(t, b.attempt, a)
+		if launched {
+			return "application_1_0001", nil
+		}
+		return "", nil
+	}
+	reserve := ReserveInput{Cluster: "local", Attempt: b.attempt}
+	before, err := call[ReserveResult](b, "Reserve", reserve)
+	require.NoError(t, err)
+	require.Equal(t, "a name", before.Application)
+	submitted, err := call[SubmitResult](b, "Submit", SubmitInput{Key: b.key, Cluster: "local", Attempt: b.attempt})
+	require.NoError(t, err)
+	require.Equal(t, "application_1_0001", submitted.Application)
+	after, err := call[ReserveResult](b, "Reserve", reserve)
+	require.NoError(t, err)
+	require.Equal(t, "application_1_0001", after.Application)
+
+	b.manager.identify = func(job.Attempt) (string, error) { return "", job.Errorf(job.CodeUnavailable, "down") }
+	requireFailure(t, b.do("Reserve", reserve), job.CodeUnavailable, false)
+	requireFailure(t, b.do("Submit", SubmitInput{Key: b.key, Cluster: "local", Attempt: b.attempt}), job.CodeUnavailable, false)
+}
+
 func TestSubmitAsksTheSourceFirst(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

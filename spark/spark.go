@@ -92,6 +92,13 @@ type Notifier interface {
 	Changes(ctx context.Context, changed chan<- job.Attempt) error
 }
 
+// Identifier is a Manager that learns the cluster's own id of an application only
+// when that was sent; its reservations hold a name instead.
+type Identifier interface {
+	// Identify returns the id, or "" while there is none.
+	Identify(ctx context.Context, attempt job.Attempt) (string, error)
+}
+
 // Refresher is a Manager whose Observe may answer from a snapshot of some seconds
 // ago, which another process may have outrun with a hint.
 type Refresher interface {

@@ -132,6 +132,9 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 		if err != nil {
 			return b.afterFailedSubmit(ctx, err)
 		}
+		if result.Application != "" {
+			b.application = result.Application
+		}
 		if result.Standing.State != job.StandingOpen || result.Revoked {
 			b.sent = !b.waitingAt.IsZero() // WAITING has named it already
 		}

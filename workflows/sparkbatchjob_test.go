@@ -273,6 +273,18 @@ func TestBusyClusterIsWaitedForWithoutUsingUpARetry(t *testing.T) {
 	require.Contains(t, obstacle, "concurrency limit")
 }
 
+func TestAnIdThatTheLaunchHasMadeIsReported(t *testing.T) {
+	b := setup(t)
+	b.submit = func(activities.SubmitInput) (activities.SubmitResult, error) {
+		return activities.SubmitResult{Application: "application_1_0001", Standing: job.Standing{State: job.StandingOpen}}, nil
+	}
+	b.run()
+	for _, r := range b.reports {
+		require.Equal(t, "application_1_0001", r.Application, r.Milestone)
+	}
+	require.Equal(t, "application_1_0001", b.result().Application)
+}
+
 func TestHintWakesTheWatchAndDuplicatesAreHarmless(t *testing.T) {
 	b := setup(t)
 	ended := false

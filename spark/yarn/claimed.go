@@ -13,7 +13,10 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
-var _ spark.Manager = (*Claimed)(nil)
+var (
+	_ spark.Manager    = (*Claimed)(nil)
+	_ spark.Identifier = (*Claimed)(nil)
+)
 
 // Submitter runs one spark-submit for each attempt on this host, at most once,
 // under a supervisor with a claim of its own. It is a cluster manager whose
@@ -167,6 +170,19 @@ func (c *Claimed) intent(ctx context.Context, dir jobDir) (*claimedIntent, error
 		}
 	}
 	return i, nil
+}
+
+// Identify implements spark.Identifier, by the acknowledged marker.
+func (c *Claimed) Identify(ctx context.Context, attempt job.Attempt) (string, error) {
+	dir, err := c.m.dir(attempt)
+	if err != nil {
+		return "", err
+	}
+	id, err := dir.acknowledgedID(ctx)
+	if err != nil {
+		return "", c.m.unavailable("read the launch of "+attempt.String(), err)
+	}
+	return id, nil
 }
 
 // Snapshot implements spark.Manager.

@@ -159,6 +159,9 @@ func (b *claimedBundle) running() <-chan error {
 func TestClaimedLaunchesOnce(t *testing.T) {
 	b := setupClaimed(t)
 	b.prepare(b.attempt, true)
+	none, err := b.c.Identify(t.Context(), b.attempt)
+	require.NoError(t, err)
+	require.Empty(t, none)
 	require.Equal(t, spark.Claimed, b.c.Guarantee())
 	var wait sync.WaitGroup
 	for range 5 {
@@ -170,6 +173,9 @@ func TestClaimedLaunchesOnce(t *testing.T) {
 	id, err := jobDir{store: b.opts.Store, path: b.dir()}.acknowledgedID(t.Context())
 	require.NoError(t, err)
 	require.Regexp(t, `^application_1_\d{4}$`, id)
+	identified, err := b.openClaimed().Identify(t.Context(), b.attempt)
+	require.NoError(t, err)
+	require.Equal(t, id, identified)
 
 	o := b.look()
 	require.Equal(t, job.StatePending, o.State)
