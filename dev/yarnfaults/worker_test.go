@@ -31,18 +31,25 @@ func TestWorkerKilled(t *testing.T) {
 			}
 			t.Parallel()
 			i := install(t)
-			first := i.Holding(point)
-			i.Starter()
-			j := i.Create(returning)
-			i.Held(point)
-			first.Kill()
-			i.Release()
-			i.Worker()
+			j := i.takenOver(point)
 			ends(j, bench.Complete)
 			require.Equal(t, 1, i.attempts(j))
 			require.NotEmpty(t, i.gate.submissions())
 		})
 	}
+}
+
+// takenOver creates a job whose worker is killed at a point; another one goes on.
+func (i *installation) takenOver(point string) *bench.Job {
+	i.Helper()
+	first := i.Holding(point)
+	i.Starter()
+	j := i.Create(returning)
+	i.Held(point)
+	first.Kill()
+	i.Release()
+	i.Worker()
+	return j
 }
 
 // Another worker carries a cancel out wherever the first one was killed at it.

@@ -45,21 +45,12 @@ func open(t testing.TB, change func(o *hdfs.Options)) *hdfs.Store {
 	return st
 }
 
-// directory is a new directory, removed when the test ends.
-func directory(t testing.TB, st store.Store) string {
-	t.Helper()
-	root := "/tmp/store-" + strings.ToLower(rand.Text()) // for itself: nobody else makes its parents
-	require.NoError(t, st.MkdirAll(t.Context(), root, 0o777))
-	t.Cleanup(func() { require.NoError(t, st.RemoveAll(context.Background(), root)) })
-	return root
-}
-
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) (store.Store, string) {
 		t.Helper()
 		st := open(t, nil)
-		return st, directory(t, st)
+		return st, storetest.Directory(t, st)
 	})
 }
 
@@ -68,7 +59,7 @@ func asNobody(o *hdfs.Options) { o.User = "stoker-test-nobody" }
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	st := open(t, nil)
-	dir := directory(t, st) + "/forbidden"
+	dir := storetest.Directory(t, st) + "/forbidden"
 	require.NoError(t, st.MkdirAll(t.Context(), dir, 0))
 	require.NoError(t, st.Create(t.Context(), dir+"/inside", []byte("x"), 0o600))
 	storetest.Forbidden(t, open(t, asNobody), dir)
@@ -77,7 +68,7 @@ func TestForbidden(t *testing.T) {
 func TestUnreadableFile(t *testing.T) {
 	t.Parallel()
 	st, other := open(t, nil), open(t, asNobody)
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	for name, content := range map[string]string{"/full": "x", "/empty": ""} {
 		require.NoError(t, st.Create(t.Context(), dir+name, []byte(content), 0o600))
 		_, err := other.Stat(t.Context(), dir+name)
@@ -112,7 +103,7 @@ func ask(t testing.TB, method, path string, params url.Values) string {
 func TestModesDoNotDependOnAnyUmask(t *testing.T) {
 	t.Parallel()
 	st := open(t, func(o *hdfs.Options) { o.DirMode = 0o770 })
-	dir, ctx := directory(t, st), t.Context()
+	dir, ctx := storetest.Directory(t, st), t.Context()
 	require.NoError(t, st.Create(ctx, dir+"/a/created", nil, 0o666))
 	_, err := st.Write(ctx, dir+"/a/written", strings.NewReader("x"), 0o604)
 	require.NoError(t, err)
@@ -129,7 +120,7 @@ func TestModesDoNotDependOnAnyUmask(t *testing.T) {
 func TestListOfManyEntries(t *testing.T) {
 	t.Parallel()
 	st := open(t, nil)
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	const count = 2300 // servers answer with 1000 at a time
 	var all sync.WaitGroup
 	for worker := range 4 {
@@ -191,7 +182,7 @@ func TestErasureCodedGoesThroughWebHDFS(t *testing.T) {
 	t.Parallel()
 	web := &recorder{Store: overHTTP(t)}
 	st := open(t, func(o *hdfs.Options) { o.WebHDFS = web })
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	require.NoError(t, st.MkdirAll(t.Context(), dir+"/coded", 0o755))
 	ask(t, http.MethodPut, dir+"/coded", url.Values{"op": {"SETECPOLICY"}, "ecpolicy": {"RS-6-3-1024k"}})
 
@@ -219,7 +210,7 @@ func TestErasureCodedGoesThroughWebHDFS(t *testing.T) {
 func TestAbandonedWrite(t *testing.T) {
 	t.Parallel()
 	st := open(t, nil)
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	half := make(chan struct{})
@@ -248,7 +239,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestSeveralBlocks(t *testing.T) {
 	t.Parallel()
 	st := open(t, func(o *hdfs.Options) { o.BlockSize = 1 << 20 })
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	for _, size := range []int{1<<20 - 1, 1 << 20, 1<<20 + 1, 5<<20 + 333} {
 		want := make([]byte, size)
 		_, _ = rand.Read(want)
@@ -272,13 +263,13 @@ func TestLargeFile(t *testing.T) { //nolint:paralleltest // see above
 		size = 2 << 30
 	}
 	st := open(t, nil)
-	storetest.Stream(t, st, directory(t, st)+"/large", size)
+	storetest.Stream(t, st, storetest.Directory(t, st)+"/large", size)
 }
 
 // The figures that staging over RPC was chosen for, with room for a busy machine.
 func TestSmallFilesAreQuick(t *testing.T) { //nolint:paralleltest // it measures time
 	st := open(t, nil)
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	content := strings.Repeat("x", 6000)
 	write := func(name string) {
 		if _, err := st.Write(t.Context(), dir+"/"+name, strings.NewReader(content), 0o644); err != nil {
@@ -307,14 +298,14 @@ func TestSmallFilesAreQuick(t *testing.T) { //nolint:paralleltest // it measures
 func BenchmarkWrite6kB(b *testing.B) {
 	for name, st := range map[string]store.Store{"RPC": open(b, nil), "WebHDFS": overHTTP(b)} {
 		b.Run(name, func(b *testing.B) {
-			dir := directory(b, st)
+			dir := storetest.Directory(b, st)
 			for i := 0; b.Loop(); i++ {
 				_, err := st.Write(b.Context(), fmt.Sprintf("%s/%d", dir, i), strings.NewReader(strings.Repeat("x", 6000)), 0o644)
 				require.NoError(b, err)
 			}
 		})
 		b.Run(name+"/four", func(b *testing.B) {
-			dir := directory(b, st)
+			dir := storetest.Directory(b, st)
 			for i := 0; b.Loop(); i++ {
 				var all sync.WaitGroup
 				for part := range 4 {

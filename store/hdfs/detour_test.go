@@ -13,6 +13,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/storetest"
 )
 
 // web counts what it is asked to do instead of RPC.
@@ -137,7 +138,7 @@ func TestNoDetourForFaults(t *testing.T) {
 	w := &web{}
 	st := storeOn(t, func(o *Options) { o.WebHDFS = w }, "127.0.0.1:1")
 	_, err := st.Open(t.Context(), "/x")
-	unavailable(t, err)
+	storetest.Unavailable(t, err)
 	require.Zero(t, w.opened.Load())
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,33 +22,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stoker-spark/stoker/hadoop"
-	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/storetest"
 )
-
-// calls are all that a Store does with files.
-var calls = map[string]func(ctx context.Context, st *Store) error{
-	"create": func(ctx context.Context, st *Store) error { return st.Create(ctx, "/x", nil, 0o600) },
-	"write": func(ctx context.Context, st *Store) error {
-		_, err := st.Write(ctx, "/x", strings.NewReader("x"), 0o600)
-		return err
-	},
-	"make directory": func(ctx context.Context, st *Store) error { return st.MkdirAll(ctx, "/x", 0o700) },
-	"open":           func(ctx context.Context, st *Store) error { _, err := st.Open(ctx, "/x"); return err },
-	"stat":           func(ctx context.Context, st *Store) error { _, err := st.Stat(ctx, "/x"); return err },
-	"list":           func(ctx context.Context, st *Store) error { _, err := st.List(ctx, "/x"); return err },
-	"glob":           func(ctx context.Context, st *Store) error { _, err := st.Glob(ctx, "/x/*"); return err },
-	"remove":         func(ctx context.Context, st *Store) error { return st.RemoveAll(ctx, "/x") },
-}
-
-// unavailable proves the kind of error of a store that could not be asked.
-func unavailable(t *testing.T, err error) {
-	t.Helper()
-	require.Error(t, err)
-	require.Equal(t, job.CodeUnavailable, job.CodeOf(err), "%v", err)
-	for _, other := range []error{fs.ErrNotExist, fs.ErrPermission, fs.ErrExist, errors.ErrUnsupported} {
-		require.NotErrorIs(t, err, other)
-	}
-}
 
 func TestBrokenNameNodes(t *testing.T) {
 	t.Parallel()
@@ -81,14 +56,14 @@ func TestBrokenNameNodes(t *testing.T) {
 			}
 		}),
 	} {
-		for op, call := range calls {
+		for op, call := range storetest.Calls {
 			t.Run(name+"/"+op, func(t *testing.T) {
 				t.Parallel()
 				st := storeOn(t, func(o *Options) { o.Timeout = 400 * time.Millisecond }, address)
 				begun := time.Now()
 				err := call(t.Context(), st)
 				require.Less(t, time.Since(begun), 10*time.Second)
-				unavailable(t, err)
+				storetest.Unavailable(t, err)
 				require.ErrorContains(t, err, "/x")
 			})
 		}
@@ -106,28 +81,13 @@ func TestWebPortInsteadOfRPC(t *testing.T) {
 func TestContextEndsEveryWait(t *testing.T) {
 	t.Parallel()
 	address := silent(t)
-	for op, call := range calls {
-		t.Run(op, func(t *testing.T) {
-			t.Parallel()
-			st := storeOn(t, func(o *Options) { o.Timeout = time.Minute }, address)
-			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-				if want == context.Canceled { //nolint:errorlint // a choice, no comparison of errors
-					cancel()
-					ctx, cancel = context.WithCancel(t.Context())
-					time.AfterFunc(20*time.Millisecond, cancel)
-				}
-				begun := time.Now()
-				err := call(ctx, st)
-				cancel()
-				require.ErrorIs(t, err, want)
-				require.Less(t, time.Since(begun), 10*time.Second)
-			}
-		})
-	}
+	storetest.EndsWithContext(t, func(t *testing.T) store.Store {
+		t.Helper()
+		return storeOn(t, func(o *Options) { o.Timeout = time.Minute }, address)
+	})
 }
 
-// All calls wait for their turn behind one that gets no answer.
+// All storetest.Calls wait for their turn behind one that gets no answer.
 func TestContextEndsTheWaitForAConnection(t *testing.T) {
 	t.Parallel()
 	st := storeOn(t, func(o *Options) { o.Connections, o.Timeout = 1, time.Minute }, silent(t))
@@ -149,7 +109,7 @@ func TestTheWaitForAConnectionEnds(t *testing.T) {
 	st := storeOn(t, func(o *Options) { o.Connections, o.Timeout = 1, 300*time.Millisecond }, silent(t))
 	st.pool.slots <- struct{}{}
 	_, err := st.Stat(t.Context(), "/x")
-	unavailable(t, err)
+	storetest.Unavailable(t, err)
 	require.ErrorContains(t, err, "1 calls wait")
 }
 
@@ -211,7 +171,7 @@ func TestBrokenDataNodes(t *testing.T) {
 			st := storeOn(t, short, f.address)
 			begun := time.Now()
 			_, err := st.Open(t.Context(), "/x")
-			unavailable(t, err)
+			storetest.Unavailable(t, err)
 			require.Less(t, time.Since(begun), 10*time.Second)
 		})
 		for _, size := range []int{1, 5 << 20} {
@@ -224,7 +184,7 @@ func TestBrokenDataNodes(t *testing.T) {
 				st := storeOn(t, short, f.address)
 				begun := time.Now()
 				_, err := st.Write(t.Context(), "/x", io.LimitReader(zeros{}, int64(size)), 0o600)
-				unavailable(t, err)
+				storetest.Unavailable(t, err)
 				require.ErrorContains(t, err, "DataNode")
 				require.Less(t, time.Since(begun), 10*time.Second)
 				require.Equal(t, []string{"/"}, f.names(), "nothing is left")
@@ -247,7 +207,7 @@ func TestLibraryPanics(t *testing.T) {
 	}
 	st := storeOn(t, nil, f.address)
 	_, err := st.Write(t.Context(), "/x", strings.NewReader("x"), 0o600)
-	unavailable(t, err)
+	storetest.Unavailable(t, err)
 	require.Equal(t, []string{"/"}, f.names())
 }
 

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/store/storetest"
 )
 
 // taker is a DataNode that takes a block and answers packets as it is told.
@@ -101,7 +102,7 @@ func TestWindowIsAsWideAsItSays(t *testing.T) {
 			most.Store(number)
 		}
 	})
-	unavailable(t, err)
+	storetest.Unavailable(t, err)
 	require.Equal(t, int64(mostInFlight), most.Load())
 }
 
@@ -151,7 +152,7 @@ func TestWindowNeedsEveryAcknowledgement(t *testing.T) {
 					c.answer(d, number, last)
 				}
 			})
-			unavailable(t, err)
+			storetest.Unavailable(t, err)
 			require.ErrorContains(t, err, c.says)
 			require.Equal(t, []string{"/"}, f.names(), "nothing is left")
 		})

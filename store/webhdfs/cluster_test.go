@@ -3,8 +3,6 @@
 package webhdfs_test
 
 import (
-	"context"
-	"crypto/rand"
 	"io/fs"
 	"os"
 	"strings"
@@ -36,21 +34,12 @@ func open(t testing.TB, user string) *webhdfs.Store {
 	return st
 }
 
-// directory is a new directory, removed when the test ends.
-func directory(t testing.TB, st store.Store) string {
-	t.Helper()
-	root := "/tmp/store-" + strings.ToLower(rand.Text()) // for itself: nobody else makes its parents
-	require.NoError(t, st.MkdirAll(t.Context(), root, 0o777))
-	t.Cleanup(func() { require.NoError(t, st.RemoveAll(context.Background(), root)) })
-	return root
-}
-
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) (store.Store, string) {
 		t.Helper()
 		st := open(t, "")
-		return st, directory(t, st)
+		return st, storetest.Directory(t, st)
 	})
 }
 
@@ -59,7 +48,7 @@ const nobody = "stoker-test-nobody"
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	st := open(t, "")
-	dir := directory(t, st) + "/forbidden"
+	dir := storetest.Directory(t, st) + "/forbidden"
 	require.NoError(t, st.MkdirAll(t.Context(), dir, 0))
 	require.NoError(t, st.Create(t.Context(), dir+"/inside", []byte("x"), 0o600))
 	storetest.Forbidden(t, open(t, nobody), dir)
@@ -68,7 +57,7 @@ func TestForbidden(t *testing.T) {
 func TestUnreadableFile(t *testing.T) {
 	t.Parallel()
 	st, other := open(t, ""), open(t, nobody)
-	dir := directory(t, st)
+	dir := storetest.Directory(t, st)
 	for name, content := range map[string]string{"/full": "x", "/empty": ""} {
 		require.NoError(t, st.Create(t.Context(), dir+name, []byte(content), 0o600))
 		_, err := other.Stat(t.Context(), dir+name)
@@ -88,7 +77,7 @@ func TestModesDoNotDependOnAnyUmask(t *testing.T) {
 		HTTP: hadoop.NewHTTP(hadoop.HTTPOptions{User: c.User}),
 	})
 	require.NoError(t, err)
-	dir, ctx := directory(t, st), t.Context()
+	dir, ctx := storetest.Directory(t, st), t.Context()
 	require.NoError(t, st.Create(ctx, dir+"/a/created", nil, 0o666))
 	_, err = st.Write(ctx, dir+"/a/written", strings.NewReader("x"), 0o604)
 	require.NoError(t, err)
@@ -128,5 +117,5 @@ func TestLargeFile(t *testing.T) { //nolint:paralleltest // see above
 		size = 2 << 30
 	}
 	st := open(t, "")
-	storetest.Stream(t, st, directory(t, st)+"/large", size)
+	storetest.Stream(t, st, storetest.Directory(t, st)+"/large", size)
 }

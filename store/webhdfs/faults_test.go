@@ -1,7 +1,6 @@
 package webhdfs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,31 +20,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/storetest"
 )
-
-// calls are all that a Store does with files.
-var calls = map[string]func(ctx context.Context, st *Store) error{
-	"create": func(ctx context.Context, st *Store) error { return st.Create(ctx, "/x", []byte("x"), 0o600) },
-	"write": func(ctx context.Context, st *Store) error {
-		_, err := st.Write(ctx, "/x", strings.NewReader("x"), 0o600)
-		return err
-	},
-	"make directory": func(ctx context.Context, st *Store) error { return st.MkdirAll(ctx, "/x", 0o700) },
-	"open":           func(ctx context.Context, st *Store) error { _, err := st.Open(ctx, "/x"); return err },
-	"stat":           func(ctx context.Context, st *Store) error { _, err := st.Stat(ctx, "/x"); return err },
-	"list":           func(ctx context.Context, st *Store) error { _, err := st.List(ctx, "/x"); return err },
-	"glob":           func(ctx context.Context, st *Store) error { _, err := st.Glob(ctx, "/x/*"); return err },
-	"remove":         func(ctx context.Context, st *Store) error { return st.RemoveAll(ctx, "/x") },
-}
 
 // unavailable proves the kind of error of a store that could not be asked.
 func unavailable(t *testing.T, err error) {
 	t.Helper()
-	require.Error(t, err)
-	require.Equal(t, job.CodeUnavailable, job.CodeOf(err), "%v", err)
-	for _, other := range []error{fs.ErrNotExist, fs.ErrPermission, fs.ErrExist} {
-		require.NotErrorIs(t, err, other)
-	}
+	storetest.Unavailable(t, err)
 	quiet(t, err)
 }
 
@@ -169,7 +151,7 @@ func TestBrokenServers(t *testing.T) {
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		}),
 	} {
-		for op, call := range calls {
+		for op, call := range storetest.Calls {
 			t.Run(name+"/"+op, func(t *testing.T) {
 				t.Parallel()
 				st := within(t, 400*time.Millisecond, address)
@@ -197,7 +179,7 @@ func TestRefusals(t *testing.T) {
 		"invalid": {says(t, 400, "application/json", `{"RemoteException":{"exception":"IllegalArgumentException",
 			"javaClassName":"java.lang.IllegalArgumentException","message":"no"}}`), nil, job.CodeInvalid},
 	} {
-		for op, call := range calls {
+		for op, call := range storetest.Calls {
 			t.Run(name+"/"+op, func(t *testing.T) {
 				t.Parallel()
 				err := call(t.Context(), storeOn(t, c.address))
@@ -214,25 +196,10 @@ func TestRefusals(t *testing.T) {
 func TestContextEndsEveryWait(t *testing.T) {
 	t.Parallel()
 	address := silent(t)
-	for op, call := range calls {
-		t.Run(op, func(t *testing.T) {
-			t.Parallel()
-			st := within(t, time.Minute, address)
-			for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-				if want == context.Canceled { //nolint:errorlint // a choice, no comparison of errors
-					cancel()
-					ctx, cancel = context.WithCancel(t.Context())
-					time.AfterFunc(20*time.Millisecond, cancel)
-				}
-				begun := time.Now()
-				err := call(ctx, st)
-				cancel()
-				require.ErrorIs(t, err, want)
-				require.Less(t, time.Since(begun), 10*time.Second)
-			}
-		})
-	}
+	storetest.EndsWithContext(t, func(t *testing.T) store.Store {
+		t.Helper()
+		return within(t, time.Minute, address)
+	})
 }
 
 // A listing is made of names; they become parts of paths.
@@ -305,7 +272,7 @@ func TestStrangeRedirects(t *testing.T) {
 				elsewhere(f, place)
 				st := within(t, time.Second, f.name.URL)
 				begun := time.Now()
-				err := calls[op](t.Context(), st)
+				err := storetest.Calls[op](t.Context(), st)
 				require.Less(t, time.Since(begun), 10*time.Second)
 				if name == "a page" { // it says that it took the content, but there is no file
 					require.Error(t, err)
