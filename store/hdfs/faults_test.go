@@ -87,7 +87,7 @@ func TestContextEndsEveryWait(t *testing.T) {
 	})
 }
 
-// All storetest.Calls wait for their turn behind one that gets no answer.
+// All calls wait for their turn behind one that gets no answer.
 func TestContextEndsTheWaitForAConnection(t *testing.T) {
 	t.Parallel()
 	st := storeOn(t, func(o *Options) { o.Connections, o.Timeout = 1, time.Minute }, silent(t))
