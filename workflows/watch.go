@@ -70,13 +70,13 @@ func (b *batchJob) unreachable(err error) *job.Outcome {
 // note takes an observation over: never back in rank, whatever order
 // observations come in.
 func (b *batchJob) note(ctx workflow.Context, seen job.Observation) {
+	defer b.describe(ctx) // in the cluster's latest words
 	if seen.State == job.StateAbsent {
 		b.absences++
 		b.observation.Raw = seen.Raw
 		if b.absences >= absencesToBelieve {
 			b.observation = seen
 		}
-		b.describe(ctx)
 		return
 	}
 	b.absences = 0

@@ -140,6 +140,11 @@ func (c *Claimed) identify(ctx context.Context, dir jobDir, r spark.Reservation)
 		return id, nil
 	}
 	app, _, err := c.m.findTagged(ctx, r)
+	if err != nil {
+		if never, lookErr := dir.neverSent(ctx); lookErr == nil && never {
+			return "", nil
+		}
+	}
 	return app.ID, err
 }
 

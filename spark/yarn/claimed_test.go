@@ -467,6 +467,10 @@ func TestClaimedResourceManagerDown(t *testing.T) {
 			require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
 			require.Equal(t, job.CodeUnavailable, job.CodeOf(c.Release(t.Context(), b.attempt)))
 			require.NoError(t, c.Kill(t.Context(), b.attempt, "enough"), "nothing was ever begun")
+			o, err := c.Observe(t.Context(), b.attempt)
+			require.NoError(t, err)
+			require.Equal(t, job.BeganNo, o.Began)
+			require.NoError(t, c.Release(t.Context(), b.attempt))
 			require.Zero(t, b.starts())
 		})
 	}

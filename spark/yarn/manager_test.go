@@ -285,8 +285,19 @@ func TestKill(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}
+		_, err := b.m.Observe(t.Context(), b.attempt)
+		require.Equal(t, job.CodeUnavailable, job.CodeOf(err), "it may be sent still")
+		require.Equal(t, job.CodeUnavailable, job.CodeOf(b.m.Release(t.Context(), b.attempt)))
 		require.NoError(t, b.m.Kill(t.Context(), b.attempt, "enough"), "nothing was sent")
 		require.FileExists(t, filepath.Join(b.dir(), spark.FileRevoked))
+		for _, observe := range []func(context.Context, job.Attempt) (job.Observation, error){b.m.Observe, b.m.ObserveNow} {
+			o, err := observe(t.Context(), b.attempt)
+			require.NoError(t, err)
+			require.Equal(t, job.StateAbsent, o.State)
+			require.Equal(t, job.BeganNo, o.Began)
+		}
+		require.NoError(t, b.m.Release(t.Context(), b.attempt))
+		require.NoFileExists(t, filepath.Join(b.dir(), spark.FileLaunch))
 		b.put(spark.FileIntent, `{"application":"`+id+`"}`)
 		require.Equal(t, job.CodeUnavailable, job.CodeOf(b.m.Kill(t.Context(), b.attempt, "enough")))
 	})

@@ -46,7 +46,9 @@ func (m *Manager) observe(
 	}
 	app, known, err := ask(ctx, reservation.Application)
 	if err != nil {
-		return job.Observation{}, err
+		if never, lookErr := dir.neverSent(ctx); lookErr != nil || !never {
+			return job.Observation{}, err
+		}
 	}
 	var o job.Observation
 	if known {

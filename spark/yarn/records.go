@@ -58,6 +58,14 @@ func (d jobDir) contents(ctx context.Context) (contents, error) {
 	return c, nil
 }
 
+// neverSent reports whether the application was not sent, nor can it be any more:
+// whoever writes an intent from now on reads the revocation before it sends. To know
+// that needs no ResourceManager.
+func (d jobDir) neverSent(ctx context.Context) (bool, error) {
+	held, err := d.contents(ctx)
+	return held.has(spark.FileRevoked) && !held.has(spark.FileIntent), err
+}
+
 // read returns nil without an error if the file is not there.
 func (d jobDir) read(ctx context.Context, name string) ([]byte, error) {
 	f, err := d.store.Open(ctx, d.file(name))

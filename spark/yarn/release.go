@@ -21,7 +21,9 @@ func (m *Manager) Release(ctx context.Context, attempt job.Attempt) error {
 	}
 	app, known, err := m.ask(ctx, reservation.Application)
 	if err != nil {
-		return err
+		if never, lookErr := dir.neverSent(ctx); lookErr != nil || !never {
+			return err
+		}
 	}
 	if known && !app.State.Ended() {
 		return job.Errorf(job.CodeConflict, "%s has not ended: kill it before its directory is released", reservation.Application)
