@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdk "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -230,6 +231,16 @@ func (b *bundle) status() StatusView {
 	var view StatusView
 	require.NoError(b.t, value.Get(&view))
 	return view
+}
+
+// details are what the Web UI shows.
+func (b *bundle) details() string {
+	b.t.Helper()
+	value, err := b.env.QueryWorkflow("__temporal_workflow_metadata")
+	require.NoError(b.t, err)
+	var metadata sdk.WorkflowMetadata
+	require.NoError(b.t, value.Get(&metadata))
+	return metadata.GetCurrentDetails()
 }
 
 // after runs f once the workflow's clock has moved on by d.

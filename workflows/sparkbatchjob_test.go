@@ -285,6 +285,26 @@ func TestAnIdThatTheLaunchHasMadeIsReported(t *testing.T) {
 	require.Equal(t, "application_1_0001", b.result().Application)
 }
 
+func TestDetailsSayTheLatestWords(t *testing.T) {
+	b := setup(t)
+	raw := "ACCEPTED: the queue is full"
+	b.observe = func(activities.ObserveInput) (job.Observation, error) {
+		return job.Observation{State: job.StatePending, Raw: raw}, nil
+	}
+	var first, second string
+	b.after(time.Minute, func() {
+		first = b.details()
+		raw = "ACCEPTED: next in line"
+	})
+	b.after(2*time.Minute, func() {
+		second = b.details()
+		b.env.SignalWorkflow(SignalCancel, nil)
+	})
+	b.run()
+	require.Contains(t, first, "the cluster says **pending**: ACCEPTED: the queue is full")
+	require.Contains(t, second, "the cluster says **pending**: ACCEPTED: next in line")
+}
+
 func TestHintWakesTheWatchAndDuplicatesAreHarmless(t *testing.T) {
 	b := setup(t)
 	ended := false
