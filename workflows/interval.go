@@ -11,17 +11,18 @@ import (
 // Cadence of the backstop timer, which finds every change even if no hint ever
 // comes.
 const (
-	pendingFirst   = 2 * time.Second
-	pendingWatched = 15 * time.Second
-	pendingMost    = 30 * time.Second
-	runningFirst   = 15 * time.Second
-	runningWatched = 2 * time.Minute
-	runningMost    = 5 * time.Minute
-	absentFirst    = 2 * time.Second
-	outageFirst    = 5 * time.Second
-	outageMost     = time.Minute
-	busyFirst      = 5 * time.Second
-	busyMost       = 30 * time.Second
+	pendingFirst       = 2 * time.Second
+	pendingMost        = 30 * time.Second
+	pendingWatched     = 30 * time.Second
+	pendingWatchedMost = 2 * time.Minute
+	runningFirst       = 15 * time.Second
+	runningWatched     = 2 * time.Minute
+	runningMost        = 5 * time.Minute
+	absentFirst        = 2 * time.Second
+	outageFirst        = 5 * time.Second
+	outageMost         = time.Minute
+	busyFirst          = 5 * time.Second
+	busyMost           = 30 * time.Second
 )
 
 // backstop is the time to wait before looking again: it doubles with each look
@@ -35,7 +36,7 @@ func backstop(state job.State, sameLooks int, watched bool) time.Duration {
 	case state == job.StateRunning:
 		return doubled(runningFirst, runningMost, sameLooks)
 	case watched:
-		return doubled(pendingWatched, pendingMost, sameLooks)
+		return doubled(pendingWatched, pendingWatchedMost, sameLooks)
 	}
 	return doubled(pendingFirst, pendingMost, sameLooks)
 }
