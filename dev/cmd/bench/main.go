@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/dev/origin"
@@ -55,10 +56,16 @@ func main() {
 	flag.IntVar(&b.live, "live", 2000, "live jobs to watch")
 	flag.DurationVar(&b.ends, "ends", 2*time.Minute, "how long watched jobs end, five a second")
 	flag.StringVar(&b.hadoop, "hadoop", ".state/hadoop", "state of the Hadoop cluster that large files are copied to and applications are sent to")
+	bare := flag.String("bare", "", "only submit these jobs, without Temporal, on the cluster of --config")
+	file := flag.String("config", "", "configuration of the jobs of --bare")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := b.run(ctx, *out); err != nil {
+	run := func() error { return b.run(ctx, *out) }
+	if *bare != "" {
+		run = func() error { return submitBare(ctx, strings.Split(*bare, ","), *file) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

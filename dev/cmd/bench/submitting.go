@@ -60,7 +60,11 @@ func (b *bench) submitting(ctx context.Context) error {
 		ratios = append(ratios, theirs[i].wall/p.total())
 	}
 	b.spread("spark-submit's wall over Stoker's, by pair", "", ratios)
-	return b.stream(ctx, o, len(ids), median(theirs, func(u usage) float64 { return u.cpu }))
+	cpu := median(theirs, func(u usage) float64 { return u.cpu })
+	if err := b.stream(ctx, o, len(ids), cpu); err != nil {
+		return err
+	}
+	return b.withoutTemporal(o, cpu)
 }
 
 // submitOne waits until a job's application waits for room, as the nth.
