@@ -115,8 +115,9 @@ func (c *cluster) upload() error {
 	if err := makeFixtures(c); err != nil {
 		return err
 	}
-	for dir, mode := range map[string]string{"/differential": "755", c.dir: "755", c.dir + "/private": "700"} {
-		if err := c.hdfs(http.MethodPut, dir, url.Values{"op": {"MKDIRS"}, "permission": {mode}}, nil, nil); err != nil {
+	// One after the other: a directory that is made on the way has the same permission.
+	for _, dir := range []struct{ path, permission string }{{c.dir, "755"}, {c.dir + "/private", "700"}} {
+		if err := c.hdfs(http.MethodPut, dir.path, url.Values{"op": {"MKDIRS"}, "permission": {dir.permission}}, nil, nil); err != nil {
 			return err
 		}
 	}
