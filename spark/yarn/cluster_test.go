@@ -147,7 +147,11 @@ SparkContext.getOrCreate()
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	clustertest.Run(t, func(t *testing.T) clustertest.Harness {
+	run := clustertest.Run
+	if testing.Short() {
+		run = clustertest.RunBrief
+	}
+	run(t, func(t *testing.T) clustertest.Harness {
 		s := realSite(t)
 		return clustertest.Harness{
 			Manager: s.open(t),
