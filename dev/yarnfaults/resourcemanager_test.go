@@ -15,20 +15,19 @@ import (
 // A ResourceManager that recovers is killed and comes back: jobs in every phase
 // go on, and a cancel that came meanwhile is carried out.
 func TestResourceManagerRestarted(t *testing.T) {
+	bench.Long(t)
 	const outOfReach = "cluster yarn is out of reach since"
 	running := install(t)
 	running.Worker()
 	running.Starter()
 	runs, stopped := running.Create(waiting), running.Create(waiting)
 	var held []*bench.Job
-	if !testing.Short() {
-		for _, point := range []string{"reserve:before", "submit:before", "intent:after"} {
-			i := install(t)
-			i.Holding(point)
-			i.Starter()
-			held = append(held, i.Create(returning))
-			i.Held(point)
-		}
+	for _, point := range []string{"reserve:before", "submit:before", "intent:after"} {
+		i := install(t)
+		i.Holding(point)
+		i.Starter()
+		held = append(held, i.Create(returning))
+		i.Held(point)
 	}
 	for _, j := range []*bench.Job{runs, stopped} {
 		j.Begun()
