@@ -27,12 +27,13 @@ import (
 // claimedSite is a real cluster, and a host with a real spark-submit.
 type claimedSite struct {
 	*site
-	host local.Options
+	host  local.Options
+	begun time.Time
 }
 
 func realClaimedSite(t *testing.T, supervisor ...string) *claimedSite {
 	t.Helper()
-	s := &claimedSite{site: realSite(t)}
+	s := &claimedSite{site: realSite(t), begun: time.Now()}
 	found, err := filepath.Glob("../../.tools/venv/lib/python3*/site-packages/pyspark")
 	require.NoError(t, err)
 	home, err := filepath.Abs(found[0])
@@ -134,7 +135,7 @@ func (s *claimedSite) killedAt(t *testing.T, m spark.Manager, attempt job.Attemp
 
 func (s *claimedSite) applications(t *testing.T, attempt job.Attempt) int {
 	t.Helper()
-	apps, err := s.rm.List(t.Context(), rm.Filter{Tags: []string{"stoker-job-" + attempt.Job + ".1"}, StartedFrom: time.Now().Add(-time.Hour)})
+	apps, err := s.rm.List(t.Context(), rm.Filter{Tags: []string{"stoker-job-" + attempt.Job + ".1"}, StartedFrom: s.begun})
 	require.NoError(t, err)
 	count := 0
 	for _, app := range apps {
