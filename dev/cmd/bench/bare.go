@@ -74,7 +74,7 @@ func submitBare(ctx context.Context, ids []string, file string) error {
 	if s.registry, err = activities.NewRegistry(sources); err != nil {
 		return err
 	}
-	if s.control, err = activities.NewControl(clusters, sources, nil); err != nil {
+	if s.control, err = activities.NewControl(clusters, sources, noHints{}); err != nil {
 		return err
 	}
 	if s.transfer, err = activities.NewTransfer(clusters, sources); err != nil {
@@ -117,6 +117,11 @@ func submitBare(ctx context.Context, ids []string, file string) error {
 func seconds(u syscall.Rusage) float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / float64(time.Second)
 }
+
+// noHints: nothing is watched.
+type noHints struct{}
+
+func (noHints) Hint(context.Context, string) error { return nil }
 
 type bareSubmitter struct {
 	env      *testsuite.TestActivityEnvironment
