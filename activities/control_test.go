@@ -173,7 +173,6 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
-// Nothing is launched before the source said that the job is still wanted.
 // Where only the launch makes an id, that is told, also to a later Reserve.
 func TestIdentify(t *testing.T) {
 	t.Parallel()
@@ -206,6 +205,7 @@ func TestIdentify(t *testing.T) {
 	requireFailure(t, b.do("Submit", SubmitInput{Key: b.key, Cluster: "local", Attempt: b.attempt}), job.CodeUnavailable, false)
 }
 
+// Nothing is launched before the source said that the job is still wanted.
 func TestSubmitAsksTheSourceFirst(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

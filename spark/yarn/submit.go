@@ -237,7 +237,8 @@ func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, s
 			return err
 		})
 	}
-	return submission, started, group.Wait()
+	err = group.Wait() // before what it has filled is read
+	return submission, started, err
 }
 
 // intend writes down that the application is about to be sent to a ResourceManager
