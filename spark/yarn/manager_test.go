@@ -300,6 +300,9 @@ func TestKill(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(b.dir(), spark.FileLaunch))
 		b.put(spark.FileIntent, `{"application":"`+id+`"}`)
 		require.Equal(t, job.CodeUnavailable, job.CodeOf(b.m.Kill(t.Context(), b.attempt, "enough")))
+		_, err = b.m.ObserveNow(t.Context(), b.attempt)
+		require.Equal(t, job.CodeUnavailable, job.CodeOf(err), "it may have been sent")
+		require.Equal(t, job.CodeUnavailable, job.CodeOf(b.m.Release(t.Context(), b.attempt)))
 	})
 }
 
@@ -391,6 +394,8 @@ func TestRelease(t *testing.T) {
 	}
 	require.True(t, b.observe().Released)
 	require.NoError(t, b.submit(), "it was launched before")
+	b.rm.forget(id)
+	require.NoError(t, b.submit(), "that is on record")
 	require.Equal(t, 1, b.rm.taken(id))
 }
 
