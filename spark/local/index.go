@@ -61,13 +61,17 @@ func (p procfs) lives(dir jobDir, application string) bool {
 	if exists(dir.path(fileExit)) {
 		return false
 	}
+	return p.sparkSubmitLives(dir) || len(p.members(dir.kin(application))) > 0
+}
+
+// sparkSubmitLives reports whether the process that the supervisor forked lives,
+// or one that holds the lock it inherited.
+func (p procfs) sparkSubmitLives(dir jobDir) bool {
 	if held(dir.path(fileChildLock)) {
 		return true
 	}
-	if c, err := readJSON[child](dir.path(fileChild)); err == nil && c != nil && p.alive(c.process) {
-		return true
-	}
-	return len(p.members(dir.kin(application))) > 0
+	c, err := readJSON[child](dir.path(fileChild))
+	return err == nil && c != nil && p.alive(c.process)
 }
 
 // live counts the live applications of a cluster and removes the index entries
@@ -186,7 +190,7 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 			return ctx.Err()
 		}
 	}
-	orphans := map[string]bool{}
+	orphans := map[string]orphan{}
 	tick := time.NewTicker(orphanCheck)
 	defer tick.Stop()
 	for {
@@ -227,17 +231,34 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 	}
 }
 
-// orphaned lists the live entries whose supervisor is dead, each once.
-func (m *Manager) orphaned(told map[string]bool) []entry {
+// orphan is what is left of an application whose supervisor is dead.
+type orphan struct {
+	// sparkSubmit lives, or anything that carries the application's mark.
+	sparkSubmit, anything bool
+}
+
+// orphaned lists the live entries whose supervisor is dead: once when it is
+// found, and again when something of the application has ended since, of which
+// no supervisor tells any more.
+func (m *Manager) orphaned(told map[string]orphan) []entry {
 	live, err := entries(m.opts.Root, dirLive)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil // hints may be lost
 	}
 	var found []entry
 	for _, e := range live {
+		before, known := told[e.Application]
+		if known && before == (orphan{}) {
+			continue // all has been said
+		}
 		dir := jobDir(spark.JobDir(m.opts.Root, e.Attempt))
-		if !told[e.Application] && !held(dir.path(fileSupervisorLock)) {
-			told[e.Application] = true
+		if held(dir.path(fileSupervisorLock)) {
+			continue
+		}
+		now := orphan{sparkSubmit: m.proc.sparkSubmitLives(dir)}
+		now.anything = now.sparkSubmit || m.proc.lives(dir, e.Application)
+		if !known || now != before {
+			told[e.Application] = now
 			found = append(found, e)
 		}
 	}

@@ -251,23 +251,37 @@ status("returned")`)
 	close(late)
 }
 
-// A supervisor that dies without a word is told of as well.
+// A supervisor that dies without a word is told of as well, and so is the end of
+// what it left, which nobody else tells of.
 func TestChangesOrphan(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	b.stage(false, `wait("never")`)
+	b.stage(false, `wait("end")`)
 	b.submit()
 	hints := make(chan job.Attempt)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.m.Changes(ctx, hints) }()
 	require.Equal(t, b.attempt, <-hints)
+	hint := func(what string) {
+		t.Helper()
+		select {
+		case attempt := <-hints:
+			require.Equal(t, b.attempt, attempt)
+		case <-time.After(patience):
+			require.FailNow(t, "no hint", what)
+		}
+	}
 	b.slay(b.supervisorPID())
+	hint("its supervisor died")
+	require.Equal(t, job.StateRunning, b.observe().State)
+	b.let("end")
+	hint("it ended")
+	b.awaitState(job.StateAbsent)
 	select {
-	case attempt := <-hints:
-		require.Equal(t, b.attempt, attempt)
-	case <-time.After(patience):
-		require.FailNow(t, "no hint")
+	case <-hints:
+		require.Fail(t, "an end is told of once")
+	case <-time.After(1500 * time.Millisecond):
 	}
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
