@@ -35,10 +35,10 @@ type sourceFake struct {
 	reports []job.Report
 }
 
-func (f *sourceFake) Load(_ context.Context, id string) (job.Intake, error) { return f.load(id) }
+func (f *sourceFake) Load(_ context.Context, ref job.Ref) (job.Intake, error) { return f.load(ref.ID) }
 
-func (f *sourceFake) Manifest(_ context.Context, id string) (job.Manifest, job.Intake, error) {
-	return f.manifest(id)
+func (f *sourceFake) Manifest(_ context.Context, ref job.Ref) (job.Manifest, job.Intake, error) {
+	return f.manifest(ref.ID)
 }
 
 func (f *sourceFake) Report(_ context.Context, id string, r job.Report) (job.Standing, error) {

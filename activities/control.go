@@ -101,6 +101,8 @@ type SubmitInput struct {
 	Key     job.Key     `json:"key"`
 	Cluster string      `json:"cluster"`
 	Attempt job.Attempt `json:"attempt"`
+	// Request is set where the job has no other source.
+	Request *job.Request `json:"request,omitempty"`
 }
 
 // SubmitResult says whether the application was launched: it was, unless one
@@ -127,7 +129,7 @@ func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, err
 	if err != nil {
 		return SubmitResult{}, classify(err)
 	}
-	loaded, err := source.Load(ctx, in.Key.ID)
+	loaded, err := source.Load(ctx, job.Ref{ID: in.Key.ID, Request: in.Request})
 	if err != nil {
 		return SubmitResult{}, classifySource(err)
 	}

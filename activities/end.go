@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"go.temporal.io/sdk/activity"
 
@@ -27,7 +28,7 @@ func (t *Transfer) ReportEnd(ctx context.Context, in ReportInput) (ReportResult,
 		if report.Outputs, err = collectedOutputs(ctx, cluster, in.Attempt); err != nil {
 			// A run that is reset after its end finds its outputs reported and
 			// cleaned away.
-			if now, loadErr := source.Load(ctx, in.Key.ID); loadErr == nil && now.Standing.State != job.StandingOpen {
+			if now, loadErr := source.Load(ctx, job.Ref{ID: in.Key.ID}); loadErr == nil && now.Standing.State != job.StandingOpen {
 				return ReportResult{Standing: capStanding(now.Standing)}, nil
 			}
 			return ReportResult{}, classify(err)
@@ -66,16 +67,34 @@ func collectedOutputs(ctx context.Context, cluster Cluster, attempt job.Attempt)
 	return outputs, nil
 }
 
+// Archive keeps the record of a job. Done again it replaces it.
+func (t *Transfer) Archive(ctx context.Context, in ArchiveInput) error {
+	cluster, err := t.clusters.of(in.Cluster)
+	if err != nil {
+		return classify(err)
+	}
+	defer beat(ctx, nil)()
+	return classify(cluster.Logs.PutRecord(ctx, in.Record))
+}
+
 // Clean deletes what the attempt left, except the markers of the launch
-// protocol, once its logs are archived. Nothing there is no error.
+// protocol, once its logs and the job's record are archived. Nothing there is no
+// error.
 func (t *Transfer) Clean(ctx context.Context, in CleanInput) error {
 	cluster, err := t.clusters.of(in.Cluster)
 	if err != nil {
 		return classify(err)
 	}
 	defer beat(ctx, nil)()
-	if _, err := t.archiveLogs(ctx, cluster, in.Attempt, true); err != nil && activity.GetInfo(ctx).Attempt < storeTries {
+	_, err = t.archiveLogs(ctx, cluster, in.Attempt, true)
+	if in.Record != nil {
+		err = errors.Join(err, cluster.Logs.PutRecord(ctx, *in.Record))
+	}
+	if err != nil && activity.GetInfo(ctx).Attempt < storeTries {
 		return failure(err, job.CodeUnavailable, false)
+	}
+	if err != nil {
+		activity.GetLogger(ctx).Error("cleaned without an archive", "job", in.Attempt.Job, "cluster", in.Cluster, "error", err)
 	}
 	err = cluster.Manager.Release(ctx, in.Attempt)
 	if job.CodeOf(err) == job.CodeConflict {

@@ -16,9 +16,9 @@ import (
 type Source interface {
 	// Load reads and validates a job. Problems of the job itself are in the
 	// result, not the error.
-	Load(ctx context.Context, id string) (job.Intake, error)
+	Load(ctx context.Context, ref job.Ref) (job.Intake, error)
 	// Manifest reads the whole job, with content, for staging.
-	Manifest(ctx context.Context, id string) (job.Manifest, job.Intake, error)
+	Manifest(ctx context.Context, ref job.Ref) (job.Manifest, job.Intake, error)
 	// Report tells the source; it never takes a job back to an earlier
 	// milestone and never changes how a job ended. It returns how the job stood
 	// before the report.
@@ -37,6 +37,8 @@ type Cluster struct {
 	Root   string
 	// Logs is the cluster's log store.
 	Logs *logstore.Store
+	// Artifacts is the directory of uploaded files, a path in the default store.
+	Artifacts string
 	// UnverifiableInputs says what to do with input URLs no store can check.
 	UnverifiableInputs store.Policy
 	// Header says what happens to the header lines of CSV parts.

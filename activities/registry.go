@@ -35,6 +35,8 @@ func NewRegistry(bySource map[string]Source) (*Registry, error) {
 // LoadInput names the job to load.
 type LoadInput struct {
 	Key job.Key `json:"key"`
+	// Request is set where the job has no other source.
+	Request *job.Request `json:"request,omitempty"`
 }
 
 // LoadResult is the small header of a job.
@@ -53,7 +55,7 @@ func (r *Registry) Load(ctx context.Context, in LoadInput) (LoadResult, error) {
 	if err != nil {
 		return LoadResult{}, classify(err)
 	}
-	loaded, err := source.Load(ctx, in.Key.ID)
+	loaded, err := source.Load(ctx, job.Ref{ID: in.Key.ID, Request: in.Request})
 	if err != nil {
 		return LoadResult{}, classifySource(err)
 	}

@@ -30,6 +30,8 @@ type StageInput struct {
 	Application string      `json:"application"`
 	// Digest of the job as it was loaded: a job changed since is refused.
 	Digest string `json:"digest"`
+	// Request is set where the job has no other source.
+	Request *job.Request `json:"request,omitempty"`
 }
 
 // StageResult says what was staged.
@@ -70,7 +72,7 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 	if err != nil {
 		return StageResult{}, classify(err)
 	}
-	manifest, loaded, err := source.Manifest(ctx, in.Key.ID)
+	manifest, loaded, err := source.Manifest(ctx, job.Ref{ID: in.Key.ID, Request: in.Request})
 	if err != nil {
 		return StageResult{}, classifySource(err)
 	}
@@ -155,6 +157,9 @@ func (s *staging) launched(ctx context.Context) (bool, error) {
 }
 
 func (s *staging) checkInputs(ctx context.Context, m job.Manifest) ([]string, error) {
+	if m.Program != nil {
+		return s.checkProgram(ctx, *m.Program)
+	}
 	var urls []store.NamedURL
 	for i, input := range m.Inputs {
 		if !input.Embedded {
@@ -171,6 +176,9 @@ func (s *staging) write(ctx context.Context, m job.Manifest, spec job.Spec) ([]m
 	var dirs []string
 	if s.onThisHost() {
 		dirs = []string{spark.DirWork, spark.DirLogs, spark.DirTemp}
+	}
+	if m.Program != nil {
+		return nil, s.writeProgram(ctx, m, spec, dirs)
 	}
 	sources, err := sourcesArchive(m)
 	if err != nil {

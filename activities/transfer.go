@@ -63,4 +63,12 @@ type CollectResult struct {
 type CleanInput struct {
 	Cluster string      `json:"cluster"`
 	Attempt job.Attempt `json:"attempt"`
+	// Record of the job to keep, if this is its end.
+	Record *job.Record `json:"record,omitempty"`
+}
+
+// ArchiveInput is the record of a job that leaves nothing to clean.
+type ArchiveInput struct {
+	Cluster string     `json:"cluster"`
+	Record  job.Record `json:"record"`
 }

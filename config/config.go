@@ -23,12 +23,15 @@ type Config struct {
 	// Installation names this installation of Stoker; it is written into every
 	// reservation, and another installation never touches what carries it.
 	Installation string `koanf:"installation"`
-	// ModelManage is where batch jobs come from and are reported to.
+	// ModelManage is where batch jobs come from and are reported to; without a baseUrl
+	// there is none, and jobs come through the API alone.
 	ModelManage modelmanage.Config `koanf:"modelManage"`
 	// Clusters by name: lower-case letters, digits and '-'.
 	Clusters map[string]Cluster `koanf:"clusters"`
 	// Jobs are the defaults and bounds of every job.
 	Jobs Jobs `koanf:"jobs"`
+	// API is the role that people and programs submit jobs to.
+	API API `koanf:"api"`
 	// Starter is the role that picks up jobs.
 	Starter Starter `koanf:"starter"`
 	// Worker is the role that runs them.
@@ -94,6 +97,8 @@ type Cluster struct {
 	Root string `koanf:"root"`
 	// Logs is where the logs of jobs are kept.
 	Logs Logs `koanf:"logs"`
+	// Artifacts is where uploaded files are kept.
+	Artifacts Artifacts `koanf:"artifacts"`
 	// Spark says what jobs may ask of Spark.
 	Spark options.Cluster `koanf:"spark"`
 	// Local is how spark-submit runs on the worker's host: for type "local", and for
@@ -142,6 +147,7 @@ func Default() Config {
 			Deadline: 24 * time.Hour, MaxDeadline: 7 * 24 * time.Hour, OutageLimit: 2 * time.Hour,
 			InfrastructureRetries: 2,
 		},
+		API:     DefaultAPI(),
 		Starter: Starter{PollInterval: 2 * time.Second},
 		Worker: Worker{
 			HTTPAddress: "127.0.0.1:9464", StopTimeout: 30 * time.Second, ControlSlots: 200, TransferSlots: 8,
@@ -173,6 +179,7 @@ func DefaultCluster(kind string) Cluster {
 		Local:              Local{Concurrency: 2, KillGrace: 10 * time.Second},
 		YARN:               YARN{SparkVersion: "3.5", Runtimes: "/stoker/runtimes", JavaMajor: 17, RequestTimeout: 10 * time.Second, HDFS: HDFSByRPC, Launcher: LauncherREST},
 		Logs:               Logs{Follow: true},
+		Artifacts:          Artifacts{MaxBytes: 2 << 30, Expiry: 14 * 24 * time.Hour},
 		UnverifiableInputs: store.PolicyRefuse,
 		Header:             parts.HeaderAuto,
 		MaxOutputBytes:     8 << 20,
@@ -193,23 +200,16 @@ func (c Config) Validate() error {
 	if c.Installation == "" {
 		addf("installation: is needed")
 	}
-	if err := c.ModelManage.Validate(); err != nil {
-		for _, p := range job.ProblemsOf(err) {
-			addf("modelManage.%s", p)
-		}
-	}
+	c.validateModelManage(addf)
 	if len(c.Clusters) == 0 {
 		addf("clusters: at least one is needed")
 	}
 	for _, name := range c.ClusterNames() {
 		c.Clusters[name].validate(name, addf)
 	}
-	for i, e := range c.ModelManage.Engines {
-		if _, ok := c.Clusters[e.Cluster]; !ok && e.Cluster != "" {
-			addf("modelManage.engines[%d].cluster: %q is not a configured cluster", i, e.Cluster)
-		}
-	}
 	c.Jobs.validate(addf)
+	c.API.validate(c, addf)
+	c.validateExpiry(addf)
 	if c.Starter.PollInterval < 100*time.Millisecond {
 		addf("starter.pollInterval: must be at least 100ms, got %s", c.Starter.PollInterval)
 	}
@@ -229,6 +229,25 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+func (c Config) validateModelManage(addf func(string, ...any)) {
+	if !c.HasModelManage() {
+		return
+	}
+	if err := c.ModelManage.Validate(); err != nil {
+		for _, p := range job.ProblemsOf(err) {
+			addf("modelManage.%s", p)
+		}
+	}
+	for i, e := range c.ModelManage.Engines {
+		if _, ok := c.Clusters[e.Cluster]; !ok && e.Cluster != "" {
+			addf("modelManage.engines[%d].cluster: %q is not a configured cluster", i, e.Cluster)
+		}
+	}
+}
+
+// HasModelManage reports whether jobs come from a model-manage.
+func (c Config) HasModelManage() bool { return c.ModelManage.BaseURL != "" }
 
 func (j Jobs) validate(addf func(string, ...any)) {
 	if j.Deadline <= 0 {
@@ -270,6 +289,7 @@ func (c Cluster) validate(name string, addf func(string, ...any)) {
 		addf("%s.root: must be an absolute directory, got %q", at, c.Root)
 	}
 	c.Logs.validate(at+".logs", c.Root, addf)
+	c.Artifacts.validate(at+".artifacts", c, addf)
 	for _, profile := range append([]options.Profile{c.Spark.Profile}, c.Spark.Profiles...) {
 		for _, problem := range profile.Problems() {
 			addf("%s.spark: %s", at, problem)
@@ -313,8 +333,10 @@ func (c Config) Conversion() modelmanage.Conversion {
 	}
 	conversion.Deadline, conversion.MaxDeadline = c.Jobs.Deadline, c.Jobs.MaxDeadline
 	conversion.RunLimit, conversion.OutageLimit = c.Jobs.RunLimit, c.Jobs.OutageLimit
-	conversion.Retry = job.RetryPolicy{
-		InfrastructureRetries: c.Jobs.InfrastructureRetries, RerunAfterStart: c.Jobs.RerunAfterStart,
-	}
+	conversion.Retry = c.Jobs.retry()
 	return conversion
+}
+
+func (j Jobs) retry() job.RetryPolicy {
+	return job.RetryPolicy{InfrastructureRetries: j.InfrastructureRetries, RerunAfterStart: j.RerunAfterStart}
 }

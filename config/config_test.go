@@ -23,14 +23,70 @@ func valid() Config {
 	return c
 }
 
-func TestDefaultsNeedAnAddressAndAClusterOnly(t *testing.T) {
+func TestDefaultsNeedAClusterOnly(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, valid().Validate())
-	require.Equal(t, []string{
-		"modelManage.baseUrl: is needed",
-		"clusters: at least one is needed",
-		`modelManage.engines[0].cluster: "local" is not a configured cluster`,
-	}, job.ProblemsOf(Default().Validate()))
+	require.Equal(t, []string{"clusters: at least one is needed"}, job.ProblemsOf(Default().Validate()))
+	c := valid()
+	c.ModelManage.BaseURL = ""
+	require.NoError(t, c.Validate(), "jobs may come through the API alone")
+	require.False(t, c.HasModelManage())
+	c = Default()
+	c.ModelManage.BaseURL = "http://gateway:8090"
+	require.Contains(t, job.ProblemsOf(c.Validate()), `modelManage.engines[0].cluster: "local" is not a configured cluster`)
+}
+
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Config){
+		`api.address: must be host:port, got "8998"`: func(c *Config) { c.API.Address = "8998" },
+		`api.address: "0.0.0.0:8998" can be reached from other hosts, which needs api.usersFile; without one, serve on 127.0.0.1`: func(c *Config) {
+			c.API.Address = "0.0.0.0:8998"
+		},
+		`api.address: ":8998" can be reached from other hosts, which needs api.usersFile; without one, serve on 127.0.0.1`: func(c *Config) {
+			c.API.Address = ":8998"
+		},
+		`api.defaultCluster: "lake" is not a configured cluster`: func(c *Config) { c.API.DefaultCluster = "lake" },
+		`api.fileRoots[0]: must be an absolute directory without .. or a '/' at the end, got "data"`: func(c *Config) {
+			c.API.FileRoots = []string{"data"}
+		},
+		"api: ratePerSecond must be positive and burst at least 1, got 0 and 200": func(c *Config) { c.API.RatePerSecond = 0 },
+		`clusters.local.artifacts.root: must neither be in the cluster's logs nor hold it ("/var/lib/stoker-logs"), got "/var/lib/stoker-logs/a"`: func(c *Config) {
+			local := c.Clusters["local"]
+			local.Root, local.Artifacts.Root = "/var/lib/stoker", "/var/lib/stoker-logs/a"
+			c.Clusters["local"] = local
+		},
+		"clusters.local.artifacts.expiry: must not be below jobs.maxDeadline (168h0m0s), got 1h0m0s": func(c *Config) {
+			local := c.Clusters["local"]
+			local.Artifacts.Expiry = time.Hour
+			c.Clusters["local"] = local
+		},
+	} {
+		c := valid()
+		change(&c)
+		require.Equal(t, []string{want}, job.ProblemsOf(c.Validate()))
+	}
+	c := valid()
+	for _, address := range []string{"localhost:1", "127.0.0.1:1", "[::1]:1", "127.9.9.9:0"} {
+		c.API.Address = address
+		require.NoError(t, c.Validate())
+	}
+	c.API.Address, c.API.UsersFile = "0.0.0.0:8998", "/etc/stoker/users.yaml"
+	require.NoError(t, c.Validate())
+}
+
+func TestJobRules(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	rules := c.JobRules()
+	require.Equal(t, "local", rules.Default, "the only cluster there is")
+	require.True(t, rules.Clusters["local"].OnHost)
+	lake := DefaultCluster(TypeYARN)
+	c.Clusters["lake"] = lake
+	require.Empty(t, c.JobRules().Default)
+	require.False(t, c.JobRules().Clusters["lake"].OnHost)
+	c.API.DefaultCluster = "lake"
+	require.Equal(t, "lake", c.JobRules().Default)
 }
 
 // yarn changes a cluster of type yarn.
@@ -136,8 +192,8 @@ func TestValidateListsEveryProblemAtOnce(t *testing.T) {
 	c.Installation, c.Log.Level, c.Jobs.OutageLimit, c.ModelManage.BaseURL = "", "", 0, ""
 	c.Clusters["b"], c.Clusters["a"] = Cluster{}, Cluster{}
 	problems := job.ProblemsOf(c.Validate())
-	require.Len(t, problems, 4+2*7)
-	require.Equal(t, "clusters.a.type: must be local or yarn, got \"\"", problems[2], "clusters come in order")
+	require.Len(t, problems, 3+2*9)
+	require.Equal(t, "clusters.a.type: must be local or yarn, got \"\"", problems[1], "clusters come in order")
 }
 
 func TestClusterNamesAreSorted(t *testing.T) {

@@ -68,7 +68,7 @@ func TestLoadPrecedence(t *testing.T) {
 func TestLoadWithoutAFile(t *testing.T) {
 	t.Parallel()
 	_, err := Load("", nil, nil)
-	require.Contains(t, job.ProblemsOf(err), "modelManage.baseUrl: is needed")
+	require.Contains(t, job.ProblemsOf(err), "clusters: at least one is needed")
 }
 
 func TestLoadNamesAMissingFile(t *testing.T) {

@@ -269,7 +269,7 @@ func cell(k key) string {
 
 const exampleHead = `# Every key of Stoker's configuration with its default. Generated from the code
 # by go test ./config -run TestReference -update; copy it and change the copy.
-# Only modelManage.baseUrl, a cluster and its root have no default.
+# A cluster and its root have no default, nor has modelManage.baseUrl.
 # How to reach Temporal is told by TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.
 `
 

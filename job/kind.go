@@ -8,6 +8,9 @@ const (
 	KindScoring  Kind = "scoring"
 	KindMetrics  Kind = "metrics"
 	KindTraining Kind = "training"
+	// KindPySpark and KindJAR are somebody's own program, without a model.
+	KindPySpark Kind = "pyspark"
+	KindJAR     Kind = "jar"
 )
 
 // Role names the model function of the kind: score, metrics or train. It is
@@ -20,6 +23,7 @@ func (k Kind) Role() string {
 		return "metrics"
 	case KindTraining:
 		return "train"
+	case KindPySpark, KindJAR:
 	}
 	return ""
 }

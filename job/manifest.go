@@ -69,6 +69,10 @@ type Manifest struct {
 	Parameters map[string]string
 	// Document is the job document without contents, for a one-argument init.
 	Document json.RawMessage
+
+	// Program is what runs in place of a model; then only it and the Options are
+	// there.
+	Program *Program
 }
 
 // Options are the Spark options of a job after the rule table: nothing in

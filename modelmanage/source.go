@@ -20,15 +20,15 @@ func NewSource(client *Client, config Config, conversion Conversion) *Source {
 }
 
 // Load reads and validates a job.
-func (s *Source) Load(ctx context.Context, id string) (job.Intake, error) {
-	_, intake, err := s.Manifest(ctx, id)
+func (s *Source) Load(ctx context.Context, ref job.Ref) (job.Intake, error) {
+	_, intake, err := s.Manifest(ctx, ref)
 	return intake, err
 }
 
 // Manifest reads the whole job, with content. Problems of the job are in the
 // intake, not the error.
-func (s *Source) Manifest(ctx context.Context, id string) (job.Manifest, job.Intake, error) {
-	doc, err := s.client.Get(ctx, id)
+func (s *Source) Manifest(ctx context.Context, ref job.Ref) (job.Manifest, job.Intake, error) {
+	doc, err := s.client.Get(ctx, ref.ID)
 	if err != nil {
 		return job.Manifest{}, job.Intake{}, err
 	}

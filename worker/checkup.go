@@ -52,6 +52,9 @@ func (t temporalServer) SearchAttributes(ctx context.Context) error {
 
 // CheckModelManage makes the checks of the source of jobs.
 func CheckModelManage(c config.Config) []doctor.Check {
+	if !c.HasModelManage() {
+		return nil
+	}
 	return doctor.OfModelManage(c.ModelManage.BaseURL+path.Join("/", c.ModelManage.Prefix, c.ModelManage.JobsPath), jobLister{c.ModelManage})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func InitNamespace(ctx context.Context, c client.Client, namespace string) ([]st
 	}
 	types := make(map[string]enums.IndexedValueType, len(missing))
 	for _, name := range missing {
-		types[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+		types[name] = workflows.SearchAttributes()[name]
 	}
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: namespace, SearchAttributes: types,
@@ -69,10 +70,11 @@ func missingAttributes(ctx context.Context, c client.Client, namespace string) (
 		return nil, fmt.Errorf("ask temporal for its search attributes: %w", err)
 	}
 	var missing []string
-	for _, key := range workflows.SearchAttributes() {
-		if present.GetCustomAttributes()[key.GetName()] != enums.INDEXED_VALUE_TYPE_KEYWORD {
-			missing = append(missing, key.GetName())
+	for name, kind := range workflows.SearchAttributes() {
+		if present.GetCustomAttributes()[name] != kind {
+			missing = append(missing, name)
 		}
 	}
+	slices.Sort(missing)
 	return missing, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobspec"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/spark/local"
 	"github.com/stoker-spark/stoker/store"
@@ -25,15 +26,19 @@ type Openings struct {
 	Logger     *slog.Logger
 }
 
-// OpenSources opens the sources of jobs that the configuration names.
+// OpenSources opens the sources of jobs that the configuration names. Without a
+// model-manage the client is nil.
 func OpenSources(c config.Config) (map[string]activities.Source, *modelmanage.Client, error) {
+	sources := map[string]activities.Source{job.SourceAPI: jobspec.NewSource(c.JobRules())}
+	if !c.HasModelManage() {
+		return sources, nil, nil
+	}
 	client, err := modelmanage.NewClient(c.ModelManage, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	return map[string]activities.Source{
-		job.SourceModelManage: modelmanage.NewSource(client, c.ModelManage, c.Conversion()),
-	}, client, nil
+	sources[job.SourceModelManage] = modelmanage.NewSource(client, c.ModelManage, c.Conversion())
+	return sources, client, nil
 }
 
 // OpenClusters opens the named clusters of the configuration.
@@ -49,6 +54,7 @@ func OpenClusters(c config.Config, names []string, o Openings) (map[string]activ
 			return nil, err
 		}
 		cluster.Logs = logstore.New(cluster.Stores.Default, settings.LogsRoot())
+		cluster.Artifacts = settings.ArtifactsRoot()
 		clusters[name] = cluster
 	}
 	return clusters, nil

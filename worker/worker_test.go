@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
 	"sync"
@@ -133,9 +134,7 @@ func setup(t *testing.T) *bundle {
 		attributes: map[string]enums.IndexedValueType{}, list: func() error { return nil },
 		add: func(*operatorservice.AddSearchAttributesRequest) error { return nil },
 	}
-	for _, key := range workflows.SearchAttributes() {
-		b.operator.attributes[key.GetName()] = enums.INDEXED_VALUE_TYPE_KEYWORD
-	}
+	maps.Copy(b.operator.attributes, workflows.SearchAttributes())
 	b.temporal = &temporalFake{
 		operator: b.operator, health: func() error { return nil },
 		execute: func(client.StartWorkflowOptions, any, []any) error { return nil },
@@ -409,6 +408,7 @@ func TestInitNamespace(t *testing.T) {
 	b := setup(t)
 	delete(b.operator.attributes, "SparkUser")
 	delete(b.operator.attributes, "JobKind")
+	delete(b.operator.attributes, "SparkLabels")
 	b.operator.attributes["Theirs"] = enums.INDEXED_VALUE_TYPE_INT
 	var requests []*operatorservice.AddSearchAttributesRequest
 	b.operator.add = func(in *operatorservice.AddSearchAttributesRequest) error {
@@ -417,11 +417,12 @@ func TestInitNamespace(t *testing.T) {
 	}
 	added, err := InitNamespace(t.Context(), b.temporal, "ns")
 	require.NoError(t, err)
-	require.Equal(t, []string{"JobKind", "SparkUser"}, added)
+	require.Equal(t, []string{"JobKind", "SparkLabels", "SparkUser"}, added)
 	require.Len(t, requests, 1)
 	require.Equal(t, "ns", requests[0].GetNamespace())
 	require.Equal(t, map[string]enums.IndexedValueType{
 		"JobKind": enums.INDEXED_VALUE_TYPE_KEYWORD, "SparkUser": enums.INDEXED_VALUE_TYPE_KEYWORD,
+		"SparkLabels": enums.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 	}, requests[0].GetSearchAttributes())
 
 	added, err = InitNamespace(t.Context(), b.temporal, "ns")
@@ -527,6 +528,10 @@ func TestOpenSources(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, registry)
 	require.Contains(t, sources, job.SourceModelManage)
-	_, _, err = OpenSources(config.Default())
-	require.Contains(t, job.ProblemsOf(err), "baseUrl: is needed")
+	require.Contains(t, sources, job.SourceAPI)
+	sources, registry, err = OpenSources(config.Default())
+	require.NoError(t, err)
+	require.Nil(t, registry)
+	require.Contains(t, sources, job.SourceAPI)
+	require.NotContains(t, sources, job.SourceModelManage)
 }

@@ -23,7 +23,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 	if b.stop.asked() {
 		return nil
 	}
-	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Carry: &Carry{
+	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Carry: &Carry{
 		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Application: b.application,
 		Phase: b.phase, Observation: b.observation, Looks: b.looks, Watched: b.watched, Absences: b.absences, Turn: b.turn,
 		StartedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt, DeadlineAt: b.deadlineAt,
@@ -33,7 +33,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 
 // resume takes over from the run before. Only watching is ever continued.
 func (b *batchJob) resume(c Carry) {
-	b.spec, b.digest, b.loaded = c.Spec, c.Digest, true
+	b.spec, b.digest, b.loaded, b.valid = c.Spec, c.Digest, true, true
 	b.attempt, b.application = c.Attempt, c.Application
 	b.reserved, b.staged, b.sent = true, true, true
 	b.phase, b.observation = c.Phase, c.Observation

@@ -52,7 +52,7 @@ func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
 func (b *batchJob) onRecord(ctx workflow.Context) job.Outcome {
 	var loaded activities.LoadResult
 	options := registryOptions(ctx, "look up the end on record")
-	err := workflow.ExecuteActivity(options, registry.Load, activities.LoadInput{Key: b.key}).Get(ctx, &loaded)
+	err := workflow.ExecuteActivity(options, registry.Load, activities.LoadInput{Key: b.key, Request: b.request}).Get(ctx, &loaded)
 	if err == nil && loaded.Standing.State != job.StandingOpen {
 		b.settled = true
 		return *endedBefore(loaded.Standing, b.phase, "its files were cleaned away")
@@ -121,7 +121,7 @@ func (b *batchJob) retire(ctx workflow.Context) bool {
 	if !b.kill(ctx, "superseded by another attempt") {
 		return false
 	}
-	return b.release(ctx, "clean the attempt before") == nil
+	return b.release(ctx, "clean the attempt before", nil) == nil
 }
 
 // conclude fixes the outcome: from here on a cancel is too late.
@@ -215,23 +215,49 @@ func (b *batchJob) reportCentrally(ctx workflow.Context, input activities.Report
 // the directory of an application that is not confirmed gone.
 func (b *batchJob) clean(ctx workflow.Context) {
 	if !b.reserved {
+		if b.valid {
+			b.archive(ctx)
+		}
 		return
 	}
 	b.enter(ctx, job.PhaseCleaning)
 	if b.unconfirmed {
 		b.cleanProblem = "the application was not confirmed gone; its directory is left"
+		b.archive(ctx)
 		return
 	}
-	if err := b.release(ctx, "clean the job directory"); err != nil {
+	record := b.record(ctx)
+	if err := b.release(ctx, "archive, and clean the job directory", &record); err != nil {
 		b.cleanProblem = cause(err)
 		b.log.Error("not cleaned", "error", err)
+	}
+}
+
+// archive keeps the record of a job whose directory is left as it is. A cluster
+// without a worker keeps none: that does not hold up the end.
+func (b *batchJob) archive(ctx workflow.Context) {
+	err := workflow.ExecuteActivity(transferOptions(ctx, b.spec.Cluster, "archive the job's record"), transfer.Archive,
+		activities.ArchiveInput{Cluster: b.spec.Cluster, Record: b.record(ctx)}).Get(ctx, nil)
+	if err != nil {
+		b.log.Error("record not archived", "error", err)
+	}
+}
+
+// record is what is kept of the job.
+func (b *batchJob) record(ctx workflow.Context) job.Record {
+	info := workflow.GetInfo(ctx)
+	return job.Record{
+		Version: job.RecordVersion, ID: b.key.Name(), Key: b.key, Spec: b.spec, Request: b.request, Outcome: *b.outcome,
+		Application: b.launched(), Attempts: b.attempt, SubmittedAt: b.startedAt, RunAt: info.WorkflowStartTime,
+		WaitingAt: b.waitingAt, RunningAt: b.runningAt, EndedAt: b.endedAt,
+		WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 	}
 }
 
 // cleanLimit bounds how long cleaning is tried.
 const cleanLimit = 24 * time.Hour
 
-func (b *batchJob) release(ctx workflow.Context, summary string) error {
+func (b *batchJob) release(ctx workflow.Context, summary string, record *job.Record) error {
 	ctx = transferOptions(ctx, b.spec.Cluster, summary)
 	options := workflow.GetActivityOptions(ctx)
 	options.ScheduleToStartTimeout = cleanLimit
@@ -241,5 +267,5 @@ func (b *batchJob) release(ctx workflow.Context, summary string) error {
 		MaximumAttempts: untilTimeout,
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.Clean,
-		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt()}).Get(ctx, nil)
+		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Record: record}).Get(ctx, nil)
 }

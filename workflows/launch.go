@@ -14,7 +14,7 @@ import (
 func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 	var loaded activities.LoadResult
 	err := workflow.ExecuteActivity(registryOptions(ctx, "read the job"), registry.Load,
-		activities.LoadInput{Key: b.key}).Get(ctx, &loaded)
+		activities.LoadInput{Key: b.key, Request: b.request}).Get(ctx, &loaded)
 	switch {
 	case b.stop.asked():
 		outcome := b.stop.outcome(job.PhaseLoading)
@@ -24,6 +24,7 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 		return &outcome
 	}
 	b.spec, b.digest, b.loaded = loaded.Spec, loaded.Digest, true
+	b.valid = len(loaded.Problems) == 0
 	switch {
 	case loaded.Standing.State == job.StandingCancelled:
 		b.cancel("its document", CancelRequest{})
@@ -100,7 +101,7 @@ func (b *batchJob) stage(ctx workflow.Context) *job.Outcome {
 			transferOptions(ctx, b.spec.Cluster, "stage inputs, sources and driver"), transfer.Stage,
 			activities.StageInput{
 				Key: b.key, Cluster: b.spec.Cluster, Attempt: b.jobAttempt(),
-				Application: b.application, Digest: b.digest,
+				Application: b.application, Digest: b.digest, Request: b.request,
 			},
 		).Get(ctx, &result)
 	})
@@ -126,7 +127,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 		err := b.throughOutages(ctx, func(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(
 				controlOptions(ctx, b.spec.Cluster, "launch the application", time.Minute), control.Submit,
-				activities.SubmitInput{Key: b.key, Cluster: b.spec.Cluster, Attempt: b.jobAttempt()},
+				activities.SubmitInput{Key: b.key, Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Request: b.request},
 			).Get(ctx, &result)
 		})
 		if err != nil {

@@ -54,6 +54,8 @@ const (
 // Input starts a SparkBatchJob.
 type Input struct {
 	Key job.Key `json:"key"`
+	// Request is the job itself where no other service holds it.
+	Request *job.Request `json:"request,omitempty"`
 	// Carry is set by continue-as-new only.
 	Carry *Carry `json:"carry,omitempty"`
 }

@@ -2,16 +2,19 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/stoker-spark/stoker/job"
 )
 
-// Search attributes of a job, all Keyword.
+// Search attributes of a job, all Keyword but the labels.
 var (
 	AttributeCluster = temporal.NewSearchAttributeKeyKeyword("SparkCluster")
 	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SparkPhase")
@@ -21,14 +24,32 @@ var (
 	AttributeKind    = temporal.NewSearchAttributeKeyKeyword("JobKind")
 	AttributeUser    = temporal.NewSearchAttributeKeyKeyword("SparkUser")
 	AttributeQueue   = temporal.NewSearchAttributeKeyKeyword("SparkQueue")
+	// AttributeOutcome is the job.Result of a job that has ended: a workflow that
+	// failed may be a job that failed or one that is lost.
+	AttributeOutcome = temporal.NewSearchAttributeKeyKeyword("SparkOutcome")
+	// AttributeLabels holds "key=value" for each label.
+	AttributeLabels = temporal.NewSearchAttributeKeyKeywordList("SparkLabels")
 )
 
-// SearchAttributes lists the search attributes a namespace must have.
-func SearchAttributes() []temporal.SearchAttributeKeyKeyword {
-	return []temporal.SearchAttributeKeyKeyword{
-		AttributeCluster, AttributePhase, AttributeApp, AttributeTenant,
-		AttributeModel, AttributeKind, AttributeUser, AttributeQueue,
+// SearchAttributes are the search attributes a namespace must have.
+func SearchAttributes() map[string]enums.IndexedValueType {
+	all := map[string]enums.IndexedValueType{}
+	for _, key := range []temporal.SearchAttributeKey{
+		AttributeCluster, AttributePhase, AttributeApp, AttributeTenant, AttributeModel, AttributeKind,
+		AttributeUser, AttributeQueue, AttributeOutcome, AttributeLabels,
+	} {
+		all[key.GetName()] = key.GetValueType()
 	}
+	return all
+}
+
+// LabelValues are a job's labels as AttributeLabels holds them, in order.
+func LabelValues(labels map[string]string) []string {
+	values := make([]string, 0, len(labels))
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		values = append(values, key+"="+labels[key])
+	}
+	return values
 }
 
 // attributes are the values set so far, so that each is set only on change.
@@ -36,6 +57,8 @@ type attributes struct {
 	Phase string `json:"phase,omitempty"`
 	App   string `json:"app,omitempty"`
 	Spec  bool   `json:"spec,omitempty"`
+	// Outcome was set.
+	Outcome bool `json:"outcome,omitempty"`
 }
 
 // maxAttribute keeps a value below the 255 characters of SQL visibility.
@@ -53,8 +76,15 @@ func (b *batchJob) publishAttributes(ctx workflow.Context) error {
 		b.attrs.App = b.launched()
 		updates = append(updates, AttributeApp.ValueSet(job.Head(b.launched(), maxAttribute)))
 	}
+	if b.outcome != nil && !b.attrs.Outcome {
+		b.attrs.Outcome = true
+		updates = append(updates, AttributeOutcome.ValueSet(string(b.outcome.Result)))
+	}
 	if b.loaded && !b.attrs.Spec {
 		b.attrs.Spec = true
+		if labels := LabelValues(b.spec.Labels); len(labels) > 0 {
+			updates = append(updates, AttributeLabels.ValueSet(labels))
+		}
 		for _, a := range []struct {
 			key   temporal.SearchAttributeKeyKeyword
 			value string

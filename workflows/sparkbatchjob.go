@@ -36,13 +36,16 @@ func SparkBatchJob(ctx workflow.Context, in Input) (Result, error) {
 
 // batchJob is the state of one run.
 type batchJob struct {
-	key job.Key
-	log log.Logger
+	key     job.Key
+	request *job.Request
+	log     log.Logger
 
 	spec   job.Spec
 	digest string
 	// loaded: spec and digest are known.
 	loaded bool
+	// valid: nothing was wrong with the job as it was loaded.
+	valid bool
 
 	phase       job.Phase
 	attempt     int
@@ -92,7 +95,7 @@ type batchJob struct {
 
 func newBatchJob(ctx workflow.Context, in Input) *batchJob {
 	b := &batchJob{
-		key: in.Key, phase: job.PhaseLoading, attempt: 1, startedAt: workflow.Now(ctx),
+		key: in.Key, request: in.Request, phase: job.PhaseLoading, attempt: 1, startedAt: workflow.Now(ctx),
 		log: log.With(workflow.GetLogger(ctx), "job", in.Key.Name()),
 	}
 	// The starter sets the first phase, which saves an event here.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -99,6 +100,9 @@ func starterCommand(flags *common) *cobra.Command {
 			_, registry, err := worker.OpenSources(c)
 			if err != nil {
 				return err
+			}
+			if registry == nil {
+				return errors.New("the starter takes jobs from model-manage: set modelManage.baseUrl, or run no starter")
 			}
 			s, err := starter.New(starter.Options{
 				Client: temporal, Registry: registry, PollInterval: c.Starter.PollInterval, Logger: logger,

@@ -316,6 +316,7 @@ func (e ended) checkSearchAttributes() {
 		"SparkPhase": string(job.PhaseDone), "SparkCluster": e.result.Cluster, "SparkAppId": e.result.Application,
 		"StokerTenant": text(e.created["group"]), "SparkUser": text(e.created["createdBy"]),
 		"ModelId": text(model["id"]), "JobKind": kinds[e.created["jobType"]],
+		"SparkOutcome": string(e.result.Outcome.Result),
 	} {
 		require.Equal(e, want, got[name], "search attribute %s", name)
 	}

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"golang.org/x/sys/unix"
@@ -219,13 +218,9 @@ func (s *Stack) claimState() error {
 }
 
 func (s *Stack) startTemporal() error {
-	attributes := map[string]enums.IndexedValueType{}
-	for _, key := range workflows.SearchAttributes() {
-		attributes[key.GetName()] = enums.INDEXED_VALUE_TYPE_KEYWORD
-	}
 	server, err := temporal.Start(temporal.Options{
 		Database: filepath.Join(s.Options.State, "temporal.sqlite"), Port: s.Options.Ports.Temporal,
-		UIPort: s.Options.Ports.WebUI, SearchAttributes: attributes,
+		UIPort: s.Options.Ports.WebUI, SearchAttributes: workflows.SearchAttributes(),
 	})
 	if err != nil {
 		return err
@@ -283,6 +278,10 @@ func dial(ctx context.Context, ports Ports, logger *slog.Logger, metrics client.
 
 // awaitAttributes waits until the server has its search attributes at hand.
 func awaitAttributes(ctx context.Context, c client.Client) error {
+	// A state of an earlier version may lack some.
+	if _, err := worker.InitNamespace(ctx, c, client.DefaultNamespace); err != nil {
+		return err
+	}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		err := worker.CheckNamespace(ctx, c, client.DefaultNamespace)

@@ -74,8 +74,34 @@ func Resolve(cluster Cluster, engine Engine, parameters map[string]string) (Resu
 	}
 	r.addLayer(layerEngine, engine.SparkConf)
 	r.addLayer(layerJob, parameters)
-	r.problems = append(r.problems, applyLimits(r.conf, r.profile.Limits)...)
+	return r.limited()
+}
 
+// ResolveConf merges the cluster's profile and the conf of a job that has no model:
+// spark.* keys alone, the last word winning. profile is the name of one, "" for the
+// cluster's own. Problems are as for Resolve.
+func ResolveConf(cluster Cluster, profile string, conf map[string]string) (Result, []string) {
+	r := resolver{cluster: cluster, conf: map[string]string{}, layer: layerConf}
+	r.result = Result{Parameters: map[string]string{}, Settings: Settings{Profile: profile}}
+	r.chooseProfile()
+	for _, key := range slices.Sorted(maps.Keys(r.profile.Conf)) {
+		r.layer = layerProfile
+		r.put(key, key, r.profile.Conf[key])
+	}
+	r.layer, r.origin = layerConf, map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(conf)) {
+		if !strings.HasPrefix(strings.ToLower(key), "spark.") {
+			r.problemf("%s %s: is no key of Spark; they begin with spark.", r.layer, show(key))
+			continue
+		}
+		r.sparkKey(key, key, conf[key])
+	}
+	return r.limited()
+}
+
+// limited ends a resolution: limits, and what has a place of its own.
+func (r *resolver) limited() (Result, []string) {
+	r.problems = append(r.problems, applyLimits(r.conf, r.profile.Limits)...)
 	r.result.Name = strings.TrimSpace(r.conf["spark.app.name"])
 	delete(r.conf, "spark.app.name")
 	r.result.Queue = strings.TrimSpace(r.conf["spark.yarn.queue"])
@@ -114,6 +140,7 @@ const (
 	layerProfile layer = "profile conf"
 	layerEngine  layer = "engine sparkConf"
 	layerJob     layer = "job parameter"
+	layerConf    layer = "conf"
 )
 
 type resolver struct {
@@ -137,7 +164,11 @@ func (r *resolver) chooseProfile() {
 	if want != "" && want != r.profile.Name {
 		i := slices.IndexFunc(r.cluster.Profiles, func(p Profile) bool { return p.Name == want })
 		if i < 0 {
-			r.problemf("job parameter stoker.profile: the cluster has no profile %s", show(want))
+			what := "job parameter stoker.profile"
+			if r.layer == layerConf {
+				what = "profile"
+			}
+			r.problemf("%s: the cluster has no profile %s", what, show(want))
 			return
 		}
 		r.profile = r.cluster.Profiles[i]

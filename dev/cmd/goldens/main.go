@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	sdk "go.temporal.io/sdk/worker"
@@ -79,12 +79,8 @@ func start(state string) (client.Client, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	attributes := map[string]enums.IndexedValueType{}
-	for _, key := range workflows.SearchAttributes() {
-		attributes[key.GetName()] = enums.INDEXED_VALUE_TYPE_KEYWORD
-	}
 	options := temporal.Options{
-		Database: filepath.Join(state, "temporal.sqlite"), Port: port, SearchAttributes: attributes,
+		Database: filepath.Join(state, "temporal.sqlite"), Port: port, SearchAttributes: workflows.SearchAttributes(),
 		// Low, so that a short job is continued as new.
 		Dynamic: map[string]any{"limit.historyCount.suggestContinueAsNew": 70},
 	}

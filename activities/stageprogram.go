@@ -1,0 +1,105 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobspec"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/store"
+)
+
+// schemeOfHosts names files that every host of a cluster has: nobody can look.
+const schemeOfHosts = "local:"
+
+// programFiles calls each for every file of a program, by field, and puts what that
+// returns in its place.
+func programFiles(p job.Program, each func(field, file string) (string, error)) (job.Program, error) {
+	var err error
+	one := func(field, file string) string {
+		if err != nil {
+			return file
+		}
+		file, err = each(field, file)
+		return file
+	}
+	list := func(field string, files []string) []string {
+		changed := make([]string, len(files))
+		for i, f := range files {
+			changed[i] = one(fmt.Sprintf("%s[%d]", field, i), f)
+		}
+		return changed
+	}
+	p.Main = one("file", p.Main)
+	p.PyFiles, p.Jars = list("pyFiles", p.PyFiles), list("jars", p.Jars)
+	p.Files, p.Archives = list("files", p.Files), list("archives", p.Archives)
+	return p, err
+}
+
+// locate says where a file of a program lies, as a URL for Spark.
+func (s *staging) locate(file string) (string, error) {
+	if artifact, alias, ok := jobspec.CutArtifact(file); ok {
+		return withAlias(s.store.URL(artifact.Path(s.cluster.Artifacts)), alias), nil
+	}
+	if strings.HasPrefix(file, schemeOfHosts) {
+		return file, nil
+	}
+	location, alias, _ := strings.Cut(file, "#")
+	url, err := s.cluster.Stores.CanonicalURL(location)
+	return withAlias(url, alias), err
+}
+
+func withAlias(url, alias string) string {
+	if alias == "" {
+		return url
+	}
+	return url + "#" + alias
+}
+
+// checkProgram looks whether all files of a program are there.
+func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, error) {
+	var urls []store.NamedURL
+	artifacts := map[string]string{}
+	_, err := programFiles(p, func(field, file string) (string, error) {
+		if strings.HasPrefix(file, schemeOfHosts) {
+			return file, nil
+		}
+		if artifact, _, ok := jobspec.CutArtifact(file); ok {
+			artifacts[field] = artifact.String()
+			urls = append(urls, store.NamedURL{Name: field, URL: s.store.URL(artifact.Path(s.cluster.Artifacts))})
+			return file, nil
+		}
+		location, _, _ := strings.Cut(file, "#")
+		urls = append(urls, store.NamedURL{Name: field, URL: location})
+		return file, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	problems, err := store.CheckInputs(ctx, s.cluster.Stores, urls, s.cluster.UnverifiableInputs)
+	for i, p := range problems {
+		field, _, _ := strings.Cut(p, " ")
+		if artifact := artifacts[field]; artifact != "" {
+			problems[i] = fmt.Sprintf("%s: %s is not there: it was not uploaded to cluster %s, or has expired; upload it again", field, artifact, s.cluster.Name)
+		}
+	}
+	return problems, err
+}
+
+// writeProgram stages a program: what it needs lies where it is, and is only named.
+func (s *staging) writeProgram(ctx context.Context, m job.Manifest, spec job.Spec, dirs []string) error {
+	p, err := programFiles(*m.Program, func(_, file string) (string, error) { return s.locate(file) })
+	if err != nil {
+		return err
+	}
+	launch, err := jsonFile(spark.FileLaunch, spark.Launch{
+		Name: spec.Name, Main: p.Main, Class: p.Class, Args: p.Args,
+		PyFiles: p.PyFiles, Files: p.Files, Jars: p.Jars, Archives: p.Archives, Options: m.Options,
+	})
+	if err != nil {
+		return err
+	}
+	return s.putAll(ctx, dirs, []job.WorkFile{launch})
+}

@@ -1,0 +1,53 @@
+package jobspec
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/stoker-spark/stoker/job"
+)
+
+// artifactScheme begins the reference to an uploaded file.
+const artifactScheme = "artifact:"
+
+// Artifact is an uploaded file: its content by digest, and a name that ends as Spark
+// wants it.
+type Artifact struct {
+	// SHA256 of the content in lower-case hex.
+	SHA256 string
+	Name   string
+}
+
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// ParseArtifact reads "<sha256>/<name>".
+func ParseArtifact(reference string) (Artifact, error) {
+	digest, name, _ := strings.Cut(reference, "/")
+	if !sha256Hex.MatchString(digest) {
+		return Artifact{}, job.Errorf(job.CodeInvalid, "must be artifact:<sha256 in lower-case hex>/<name>, got %q", artifactScheme+job.Head(reference, 100))
+	}
+	if problem := nameProblem(name); problem != "" {
+		return Artifact{}, job.Errorf(job.CodeInvalid, "the artifact's name %s", problem)
+	}
+	return Artifact{SHA256: digest, Name: name}, nil
+}
+
+// String is how a Spec refers to the artifact.
+func (a Artifact) String() string { return artifactScheme + a.SHA256 + "/" + a.Name }
+
+// Path of the artifact below the directory of a cluster's artifacts. Two names of the
+// same content are two files: Spark knows files by their names.
+func (a Artifact) Path(root string) string { return path.Join(root, a.SHA256, a.Name) }
+
+// CutArtifact splits a file of a Program into the artifact that it refers to and what
+// follows the '#'; false if it refers to none.
+func CutArtifact(file string) (artifact Artifact, alias string, ok bool) {
+	reference, ok := strings.CutPrefix(file, artifactScheme)
+	if !ok {
+		return Artifact{}, "", false
+	}
+	reference, alias, _ = strings.Cut(reference, "#")
+	artifact, err := ParseArtifact(reference)
+	return artifact, alias, err == nil
+}
