@@ -41,7 +41,7 @@ func realClaimedSite(t *testing.T, supervisor ...string) *claimedSite {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	s.host = local.Options{
-		Cluster: "real", Root: filepath.Join(t.TempDir(), "host"), Installation: "clustertest", SparkHome: home,
+		Cluster: "real", Root: filepath.Join(t.TempDir(), "host"), Installation: path.Base(s.root), SparkHome: home,
 		Python: s.python, Master: "yarn", DeployMode: "cluster", Concurrency: 2, KillGrace: 2 * time.Second,
 		Env:        map[string]string{"HADOOP_CONF_DIR": s.ConfDir, "HADOOP_USER_NAME": s.User, "SPARK_LOCAL_IP": "127.0.0.1"},
 		Supervisor: append([]string{self, "supervise"}, supervisor...),
@@ -62,7 +62,7 @@ func (s *claimedSite) open(t *testing.T) spark.Manager {
 	require.NoError(t, err)
 	c, err := yarn.NewClaimed(yarn.ClaimedOptions{
 		Options: yarn.Options{
-			Cluster: "real", Installation: "clustertest", Root: s.root, Store: s.store, ResourceManager: s.rm, User: s.User,
+			Cluster: "real", Installation: path.Base(s.root), Root: s.root, Store: s.store, ResourceManager: s.rm, User: s.User,
 			Logs: reader, Recovery: true, RequestTimeout: requestTimeout,
 		},
 		Submitter: submitter, Settings: yarn.Settings{SparkVersion: "3.5", Runtimes: runtimes}, SparkVersion: "3.5.9",
@@ -90,6 +90,7 @@ func TestClaimedConformance(t *testing.T) {
 			Timeout:  5 * time.Minute,
 			// As in every cluster mode on YARN.
 			MergesStreams: true,
+			SparkSays:     []string{" INFO ", " WARN "},
 		}
 	})
 }

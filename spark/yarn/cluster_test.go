@@ -165,6 +165,7 @@ func TestConformance(t *testing.T) {
 			Prologue: sparkContext,
 
 			MergesStreams: true,
+			SparkSays:     []string{" INFO ", " WARN "},
 			Scratch:       t.TempDir(),
 			Timeout:       5 * time.Minute,
 		}

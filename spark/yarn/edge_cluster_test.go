@@ -45,7 +45,7 @@ func (s *edgeSite) open(t *testing.T) spark.Manager {
 	t.Helper()
 	e, err := yarn.NewEdge(yarn.EdgeOptions{
 		Options: yarn.Options{
-			Cluster: "real", Installation: "clustertest", Root: s.root, Store: s.store, ResourceManager: s.rm, User: s.User,
+			Cluster: "real", Installation: path.Base(s.root), Root: s.root, Store: s.store, ResourceManager: s.rm, User: s.User,
 			RequestTimeout: requestTimeout,
 		},
 		Host: s.host, Settings: yarn.Settings{SparkVersion: "3.5", Runtimes: runtimes, Python: s.python}, SparkVersion: "3.5.9",
