@@ -34,6 +34,9 @@ func Head(s string, max int) string {
 	return s[:cut] + mark
 }
 
+// OneLine joins the words of a text by single spaces.
+func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
 // Tail returns at most max bytes from the end of s, as valid UTF-8, starting
 // at a line where it can, with "…" before it where there is room.
 func Tail(s string, max int) string {

@@ -85,15 +85,20 @@ type Retry struct {
 // an error of code invalid that names it.
 func Parse(data []byte) (Spec, error) {
 	var spec Spec
+	return spec, Decode(data, &spec)
+}
+
+// Decode reads one JSON object strictly, as Parse does.
+func Decode(data []byte, into any) error {
 	if err := uniqueKeys(data); err != nil {
-		return Spec{}, job.Invalid("the job is no JSON that can be read", []string{err.Error()})
+		return job.Invalid("the body is no JSON that can be read", []string{err.Error()})
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&spec); err != nil {
-		return Spec{}, job.Invalid("the job is not as it should be", []string{fieldProblem(err)})
+	if err := decoder.Decode(into); err != nil {
+		return job.Invalid("the body is not as it should be", []string{fieldProblem(err)})
 	}
-	return spec, nil
+	return nil
 }
 
 // fieldProblem says in the words of the caller what encoding/json says in those of Go.
@@ -107,7 +112,7 @@ func fieldProblem(err error) string {
 		return fmt.Sprintf("%s: must be %s, got %s", field, kindName(wrong.Type.Kind().String()), wrong.Value)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return strings.Trim(name, `"`) + ": is no field of a job"
+		return strings.Trim(name, `"`) + ": is no field here"
 	}
 	return job.Head(err.Error(), maxProblem)
 }

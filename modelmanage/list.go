@@ -211,3 +211,13 @@ func instant(v any) time.Time {
 	}
 	return time.Time{}
 }
+
+// Ours reads a job's type and engine, and whether it is a job that has not ended of an
+// engine of ours.
+func (c *Client) Ours(ctx context.Context, id string) (jobType, engine string, ours bool, err error) {
+	doc, err := c.Get(ctx, id)
+	if err != nil {
+		return "", "", false, err
+	}
+	return doc.JobType(), doc.EngineName(), c.ours(doc.EngineType(), doc.EngineName()) && !doc.Status().Terminal(), nil
+}

@@ -10,12 +10,11 @@ import (
 	"log/slog"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -132,7 +131,7 @@ func (s *Starter) start(ctx context.Context, found modelmanage.Summary) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	run, err := s.options.Client.ExecuteWorkflow(ctx, StartOptions(key, found.JobType, found.EngineName),
+	run, err := s.options.Client.ExecuteWorkflow(ctx, jobs.RegisteredOptions(key, found.JobType, found.EngineName),
 		workflows.TypeSparkBatchJob, workflows.Input{Key: key})
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
@@ -147,29 +146,6 @@ func (s *Starter) start(ctx context.Context, found modelmanage.Summary) error {
 	}
 	s.settled.add("start " + found.ID)
 	return nil
-}
-
-// StartOptions are how a job's workflow is started: the same job twice is one
-// workflow, open or closed.
-func StartOptions(key job.Key, kind, engine string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{
-		ID:                                       key.WorkflowID(),
-		TaskQueue:                                workflows.QueueCentral,
-		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		StaticSummary:                            job.Head(kind+" "+key.ID, 200),
-		StaticDetails:                            details(key, kind, engine),
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			workflows.AttributePhase.ValueSet(string(job.PhaseLoading))),
-	}
-}
-
-func details(key job.Key, kind, engine string) string {
-	return "Job `" + job.Head(key.ID, 200) + "` of " + key.Source + ", type `" + job.Head(kind, 100) +
-		"`, engine `" + job.Head(engine, 100) + "`.\n\n" +
-		"To end it: signal `cancel`, update `cancel` or the Cancel button; all three kill the application, report and clean. " +
-		"**Terminate runs no code**: the application would go on."
 }
 
 // cancel passes a cancelled document on to the job's workflow, if it is open.

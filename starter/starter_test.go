@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -161,7 +162,7 @@ func TestLookStartsWhatIsCreated(t *testing.T) {
 func TestStartOptions(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ü", 5000)
-	o := StartOptions(job.Key{Source: job.SourceModelManage, ID: "7"}, "MODEL_BATCH_JOB", long)
+	o := jobs.RegisteredOptions(job.Key{Source: job.SourceModelManage, ID: "7"}, "MODEL_BATCH_JOB", long)
 	require.Equal(t, "sparkjob-model-manage-7", o.ID)
 	require.Equal(t, "spark", o.TaskQueue)
 	require.Equal(t, enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy)
@@ -175,7 +176,7 @@ func TestStartOptions(t *testing.T) {
 	require.Equal(t, "loading", phase)
 	require.Contains(t, o.StaticDetails, "`7`")
 
-	o = StartOptions(job.Key{Source: job.SourceModelManage, ID: long}, long, long)
+	o = jobs.RegisteredOptions(job.Key{Source: job.SourceModelManage, ID: long}, long, long)
 	require.LessOrEqual(t, len(o.StaticSummary), 200)
 	require.LessOrEqual(t, len(o.StaticDetails), 1000)
 }

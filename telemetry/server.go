@@ -50,6 +50,11 @@ func (m *Metrics) Handler() client.MetricsHandler {
 // Registerer takes Stoker's own metrics.
 func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
 
+// HTTP serves the metrics in Prometheus' form.
+func (m *Metrics) HTTP() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
 // Server serves /healthz, /readyz and /metrics.
 type Server struct {
 	echo *echo.Echo
@@ -75,7 +80,7 @@ func Serve(address string, m *Metrics, ready func(context.Context) error) (*Serv
 		}
 		return c.String(http.StatusOK, "ready\n")
 	})
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})))
+	e.GET("/metrics", echo.WrapHandler(m.HTTP()))
 	go func() {
 		// The listener is open already; what ends the server is Close.
 		if err := e.Start(address); err != nil && !errors.Is(err, http.ErrServerClosed) {

@@ -12,6 +12,12 @@ const (
 	TypeClusterWatch  = "ClusterWatch"
 )
 
+// Keys of the memo with which the jobs of the API start.
+const (
+	MemoName   = "name"
+	MemoDigest = "digest"
+)
+
 // QueueCentral serves workflows, LOAD and status reports.
 const QueueCentral = "spark"
 
@@ -94,6 +100,7 @@ type StatusView struct {
 	Attempt     int          `json:"attempt,omitempty"`
 	// Observation is the cluster's last word.
 	Observation job.Observation `json:"observation,omitzero"`
+	SubmittedAt time.Time       `json:"submittedAt,omitzero"`
 	WaitingAt   time.Time       `json:"waitingAt,omitzero"`
 	RunningAt   time.Time       `json:"runningAt,omitzero"`
 	EndedAt     time.Time       `json:"endedAt,omitzero"`

@@ -241,7 +241,7 @@ func (b *batchJob) answerQueries(ctx workflow.Context) error {
 	return workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (StatusView, error) {
 		view := StatusView{
 			Phase: b.phase, Outcome: b.outcome, Cluster: b.spec.Cluster, Application: b.application,
-			Attempt: b.attempt, Observation: b.observation, WaitingAt: b.waitingAt, RunningAt: b.runningAt,
+			Attempt: b.attempt, Observation: b.observation, SubmittedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt,
 			EndedAt: b.endedAt, DeadlineAt: b.deadlineAt, OutageSince: b.outageSince, Obstacle: b.obstacle,
 		}
 		if b.stop.cause == causeCancel {

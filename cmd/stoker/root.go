@@ -40,7 +40,7 @@ func rootCommand() *cobra.Command {
 		"configuration file (YAML); default $STOKER_CONFIG")
 	root.PersistentFlags().StringVar(&flags.logLevel, "log-level", "", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&flags.logFormat, "log-format", "", "text or json")
-	root.AddCommand(workerCommand(&flags), starterCommand(&flags), adminCommand(&flags), runtimeCommand(&flags), doctorCommand(&flags), versionCommand())
+	root.AddCommand(workerCommand(&flags), starterCommand(&flags), apiCommand(&flags), adminCommand(&flags), runtimeCommand(&flags), doctorCommand(&flags), versionCommand())
 	return root
 }
 

@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/stoker-spark/stoker/dev/faults/bench"
-	"github.com/stoker-spark/stoker/starter"
+	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -149,7 +149,7 @@ func loseDatabase(b *bench.Bench) {
 // startByHand starts a job's workflow as an operator would.
 func startByHand(j *bench.Job) {
 	j.Bench.Helper()
-	_, err := j.Bench.Client.ExecuteWorkflow(j.Bench.Context(), starter.StartOptions(j.Key, "MODEL_BATCH_JOB", "spark-runtime-1"),
+	_, err := j.Bench.Client.ExecuteWorkflow(j.Bench.Context(), jobs.RegisteredOptions(j.Key, "MODEL_BATCH_JOB", "spark-runtime-1"),
 		workflows.TypeSparkBatchJob, workflows.Input{Key: j.Key})
 	require.NoError(j.Bench, err)
 }

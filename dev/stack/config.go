@@ -25,6 +25,12 @@ func WriteConfig(o Options) (config.Config, error) {
 	c.ModelManage.Messages.StreamBytes = 8 << 10
 	c.Starter.PollInterval = time.Second
 	c.Worker.HTTPAddress = fmt.Sprintf("127.0.0.1:%d", o.Ports.Metrics)
+	c.API.Address = fmt.Sprintf("127.0.0.1:%d", o.Ports.API)
+	c.API.WebUI = fmt.Sprintf("http://127.0.0.1:%d", o.Ports.WebUI)
+	c.API.FileRoots = []string{filepath.Clean(os.TempDir())}
+	if dir, err := os.Getwd(); err == nil {
+		c.API.FileRoots = append(c.API.FileRoots, dir)
+	}
 	if o.Hadoop != nil {
 		c.Clusters = map[string]config.Cluster{"yarn": o.yarn()}
 		for i := range c.ModelManage.Engines {
@@ -104,6 +110,10 @@ func save(path string, c config.Config) error {
 			"infrastructureRetries": c.Jobs.InfrastructureRetries,
 		},
 		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String()},
+		"api": map[string]any{
+			"address": c.API.Address, "usersFile": c.API.UsersFile, "defaultCluster": c.API.DefaultCluster,
+			"fileRoots": c.API.FileRoots, "ratePerSecond": c.API.RatePerSecond, "burst": c.API.Burst, "webUI": c.API.WebUI,
+		},
 		"worker": map[string]any{
 			"httpAddress": c.Worker.HTTPAddress, "stopTimeout": c.Worker.StopTimeout.String(),
 			"withoutClusterWatch": c.Worker.WithoutClusterWatch,

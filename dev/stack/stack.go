@@ -27,6 +27,7 @@ import (
 	"github.com/stoker-spark/stoker/dev/temporal"
 	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/telemetry"
+	"github.com/stoker-spark/stoker/wiring"
 	"github.com/stoker-spark/stoker/worker"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -40,17 +41,18 @@ const (
 	PartModelManage Part = "modelmanage"
 	PartWorker      Part = "worker"
 	PartStarter     Part = "starter"
+	PartAPI         Part = "api"
 )
 
 // Parts lists every part.
-func Parts() []Part { return []Part{PartTemporal, PartModelManage, PartWorker, PartStarter} }
+func Parts() []Part { return []Part{PartTemporal, PartModelManage, PartWorker, PartStarter, PartAPI} }
 
 // Ports on loopback.
-type Ports struct{ Temporal, WebUI, ModelManage, Metrics int }
+type Ports struct{ Temporal, WebUI, ModelManage, Metrics, API int }
 
 // PortsAt returns the default ports, all shifted by an offset.
 func PortsAt(offset int) Ports {
-	return Ports{Temporal: 7233 + offset, WebUI: 8233 + offset, ModelManage: 8090 + offset, Metrics: 9464 + offset}
+	return Ports{Temporal: 7233 + offset, WebUI: 8233 + offset, ModelManage: 8090 + offset, Metrics: 9464 + offset, API: 8998 + offset}
 }
 
 // Options of a stack.
@@ -79,7 +81,7 @@ func (o Options) validate() error {
 			return fmt.Errorf("there is no part %q; the parts are %v", part, Parts())
 		}
 	}
-	for _, port := range []int{o.Ports.Temporal, o.Ports.WebUI, o.Ports.ModelManage, o.Ports.Metrics} {
+	for _, port := range []int{o.Ports.Temporal, o.Ports.WebUI, o.Ports.ModelManage, o.Ports.Metrics, o.Ports.API} {
 		if port < 1 || port > 65535 {
 			return fmt.Errorf("port %d is none: the port offset leads out of 1 to 65535", port)
 		}
@@ -153,6 +155,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	}
 	if o.has(PartStarter) {
 		if err := s.startStarter(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if o.has(PartAPI) {
+		if err := s.startAPI(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -353,7 +360,7 @@ func (s *Stack) awaitReady(ctx context.Context, url string) error {
 		}
 		last = strings.TrimSpace(string(text))
 	}
-	return fmt.Errorf("the worker is not ready after %s: %s", readyLimit, last)
+	return fmt.Errorf("a part is not ready after %s: %s", readyLimit, last)
 }
 
 func (s *Stack) startStarter(ctx context.Context) error {
@@ -370,6 +377,15 @@ func (s *Stack) startStarter(ctx context.Context) error {
 	}
 	s.background(func() error { return st.Run(ctx) })
 	return nil
+}
+
+func (s *Stack) startAPI(ctx context.Context) error {
+	server, err := wiring.API(s.Config, s.Client, client.DefaultNamespace, s.metrics, s.Options.Logger.With("part", "api"))
+	if err != nil {
+		return err
+	}
+	s.background(func() error { return server.Run(ctx) })
+	return s.awaitReady(ctx, "http://"+s.Config.API.Address+"/healthz")
 }
 
 // background runs a part; an early end is told in the log and by Stop.

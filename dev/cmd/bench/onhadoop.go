@@ -11,10 +11,10 @@ import (
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/dev/hadoop"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/spark/options"
 	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
-	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/worker"
 	"github.com/stoker-spark/stoker/workflows"
@@ -111,7 +111,7 @@ func (o *onHadoop) begin(ctx context.Context, id, source string) error {
 
 func (o *onHadoop) execute(ctx context.Context, id string) error {
 	key := keyOf(id)
-	_, err := o.client.ExecuteWorkflow(ctx, starter.StartOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
+	_, err := o.client.ExecuteWorkflow(ctx, jobs.RegisteredOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
 		workflows.TypeSparkBatchJob, workflows.Input{Key: key})
 	return err
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/dev/yarnsim"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
-	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/store/file"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -210,7 +210,7 @@ func (w *watched) start(ctx context.Context, id string) error {
 		return err
 	}
 	key := job.Key{Source: job.SourceModelManage, ID: id}
-	_, err := w.client.ExecuteWorkflow(ctx, starter.StartOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
+	_, err := w.client.ExecuteWorkflow(ctx, jobs.RegisteredOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
 		workflows.TypeSparkBatchJob, workflows.Input{Key: key})
 	return err
 }

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	sdk "go.temporal.io/sdk/worker"
@@ -21,7 +21,7 @@ import (
 
 	"github.com/stoker-spark/stoker/dev/temporal"
 	"github.com/stoker-spark/stoker/job"
-	"github.com/stoker-spark/stoker/starter"
+	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -108,7 +108,7 @@ func (s scenario) record(ctx context.Context, c client.Client, script *script, d
 	defer cancel()
 	key := job.Key{Source: job.SourceModelManage, ID: s.name}
 	script.add(key.Name(), s)
-	run, err := c.ExecuteWorkflow(ctx, starter.StartOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
+	run, err := c.ExecuteWorkflow(ctx, jobs.RegisteredOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
 		workflows.TypeSparkBatchJob, workflows.Input{Key: key})
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func command() *cobra.Command {
 	cmd.Flags().StringVar(&f.hadoop, "hadoop", "", "run jobs on the Hadoop cluster of this state directory (make hadoop-up), not on this host")
 	cmd.Flags().BoolVar(&f.noSamples, "no-samples", false, "start without sample jobs")
 	cmd.Flags().BoolVar(&f.once, "once", false, "exit after the samples; status 0 only if each ended as expected")
-	cmd.Flags().StringSliceVar(&f.parts, "parts", nil, "temporal, modelmanage, worker or starter; may repeat (default: all)")
+	cmd.Flags().StringSliceVar(&f.parts, "parts", nil, "temporal, modelmanage, worker, starter or api; may repeat (default: all)")
 	cmd.Flags().StringVar(&f.hold, "hold", "", "block the worker at PHASE[:before|after] of a job and create STATE/held, for fault tests")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log to the terminal instead of STATE/stoker-dev.log")
 	return cmd

@@ -28,7 +28,7 @@ func freeOffset(t *testing.T) int {
 	for range 1000 {
 		offset := 2000 + rand.IntN(20000)
 		at := stack.PortsAt(offset)
-		ports := []int{at.Temporal, at.WebUI, at.ModelManage, at.Metrics}
+		ports := []int{at.Temporal, at.WebUI, at.ModelManage, at.Metrics, at.API}
 		if slices.ContainsFunc(ports, func(port int) bool { return portsTaken[port] || !portFree(port) }) {
 			continue
 		}

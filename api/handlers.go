@@ -1,0 +1,245 @@
+package api
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
+	"github.com/stoker-spark/stoker/jobspec"
+)
+
+//go:embed openapi.yaml
+var openapiYAML []byte
+
+// OpenAPI is the description of the API, OpenAPI 3.1 in YAML.
+func OpenAPI() []byte { return openapiYAML }
+
+func (s *Server) openapi(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/yaml", openapiYAML)
+}
+
+func (s *Server) healthz(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
+
+// readyz is 200 only when a job can really run.
+func (s *Server) readyz(c echo.Context) error {
+	if err := s.options.Jobs.Ready(c.Request().Context()); err != nil {
+		return refuse(http.StatusServiceUnavailable, "%s", job.Head(err.Error(), job.MaxMessage))
+	}
+	return c.String(http.StatusOK, "ready\n")
+}
+
+func (s *Server) metrics(c echo.Context) error {
+	s.options.Metrics.HTTP().ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+// body reads a JSON body, of at most maxBody bytes.
+func body(c echo.Context) ([]byte, error) {
+	r := c.Request()
+	if kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || kind != echo.MIMEApplicationJSON {
+		return nil, refuse(http.StatusUnsupportedMediaType, "the body must be application/json")
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes; upload files as artifacts", maxBody)
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "the body was cut off")
+	}
+	return data, nil
+}
+
+func (s *Server) submit(c echo.Context) error {
+	keys := c.Request().Header.Values("Idempotency-Key")
+	if len(keys) > 1 {
+		return refuse(http.StatusBadRequest, "Idempotency-Key: is given %d times", len(keys))
+	}
+	data, err := body(c)
+	if err != nil {
+		return err
+	}
+	in := jobs.Submission{User: caller(c).Name, Body: data}
+	if len(keys) == 1 {
+		if in.Key = strings.TrimSpace(keys[0]); in.Key == "" {
+			return refuse(http.StatusBadRequest, "Idempotency-Key: is empty")
+		}
+	}
+	view, created, err := s.options.Jobs.Submit(c.Request().Context(), in)
+	if err != nil {
+		return err
+	}
+	return answerJob(c, view, created)
+}
+
+func answerJob(c echo.Context, view jobs.View, created bool) error {
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	c.Response().Header().Set(echo.HeaderLocation, view.Links.Self)
+	return c.JSON(status, view)
+}
+
+// push starts a job that model-manage holds.
+func (s *Server) push(c echo.Context) error {
+	view, created, err := s.options.Jobs.Push(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return answerJob(c, view, created)
+}
+
+// visible returns a job that the caller may see: a user's own, and everything for an
+// administrator. Others' are not there.
+func (s *Server) visible(c echo.Context) (jobs.View, error) {
+	view, err := s.options.Jobs.Get(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return jobs.View{}, err
+	}
+	if user := caller(c); view.User != user.Name && !user.Has(RoleAdmin) {
+		return jobs.View{}, job.Errorf(job.CodeNotFound, "there is no job %q", job.Head(c.Param("id"), 100))
+	}
+	return view, nil
+}
+
+func (s *Server) get(c echo.Context) error {
+	view, err := s.visible(c)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, view)
+}
+
+func (s *Server) list(c echo.Context) error {
+	q, err := query(c)
+	if err != nil {
+		return err
+	}
+	if user := caller(c); !user.Has(RoleAdmin) {
+		if q.User != "" && q.User != user.Name {
+			return c.JSON(http.StatusOK, jobs.Page{Jobs: []jobs.View{}})
+		}
+		q.User = user.Name
+	}
+	page, err := s.options.Jobs.List(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+// query reads what a list asks for.
+func query(c echo.Context) (jobs.Query, error) {
+	values := c.QueryParams()
+	var problems []string
+	q := jobs.Query{
+		User: values.Get("user"), Queue: values.Get("queue"), Cluster: values.Get("cluster"),
+		Phase: job.Phase(values.Get("phase")), Result: values.Get("outcome"), Cursor: values.Get("cursor"),
+		Labels: map[string]string{},
+	}
+	for name, list := range values {
+		switch name {
+		case "label":
+			for _, label := range list {
+				key, value, ok := strings.Cut(label, "=")
+				if !ok {
+					problems = append(problems, fmt.Sprintf("label: must be key=value, got %q", job.Head(label, 100)))
+				}
+				q.Labels[key] = value
+			}
+		case "user", "queue", "cluster", "phase", "outcome", "cursor", "since", "until", "limit":
+			if len(list) > 1 {
+				problems = append(problems, name+": is given more than once")
+			}
+		default:
+			problems = append(problems, fmt.Sprintf("%s: is no parameter of this list", job.Head(name, 100)))
+		}
+	}
+	moment := func(name string) time.Time {
+		text := values.Get(name)
+		if text == "" {
+			return time.Time{}
+		}
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+			problems = append(problems, fmt.Sprintf("%s: must be a time such as 2026-01-31T12:00:00Z, got %q", name, job.Head(text, 100)))
+		}
+		return t
+	}
+	q.Since, q.Until = moment("since"), moment("until")
+	if text := values.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > jobs.MaxPage {
+			problems = append(problems, fmt.Sprintf("limit: must be 1 to %d, got %q", jobs.MaxPage, job.Head(text, 100)))
+		}
+		q.Limit = n
+	}
+	if len(problems) > 0 {
+		return q, job.Invalid("the list cannot be made", problems)
+	}
+	return q, nil
+}
+
+// Reason is the optional body of a cancel.
+type Reason struct {
+	Reason string `json:"reason"`
+}
+
+func (s *Server) cancel(c echo.Context) error {
+	var why Reason
+	if c.Request().ContentLength != 0 {
+		data, err := body(c)
+		if err != nil {
+			return err
+		}
+		if err := jobspec.Decode(data, &why); err != nil {
+			return err
+		}
+	}
+	view, err := s.visible(c)
+	if err != nil {
+		return err
+	}
+	asked, err := s.options.Jobs.Cancel(c.Request().Context(), view.ID, caller(c).Name, why.Reason)
+	if err != nil {
+		return err
+	}
+	if view, err = s.options.Jobs.Get(c.Request().Context(), view.ID); err != nil {
+		return err
+	}
+	if !asked {
+		return c.JSON(http.StatusOK, view)
+	}
+	return c.JSON(http.StatusAccepted, view)
+}
+
+func (s *Server) rerun(c echo.Context) error {
+	view, err := s.visible(c)
+	if err != nil {
+		return err
+	}
+	again, err := s.options.Jobs.Rerun(c.Request().Context(), view.ID)
+	if err != nil {
+		return err
+	}
+	return answerJob(c, again, true)
+}
+
+func (s *Server) clusters(c echo.Context) error {
+	views, err := s.options.Jobs.Clusters(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"clusters": views})
+}

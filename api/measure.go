@@ -1,0 +1,45 @@
+package api
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stoker-spark/stoker/telemetry"
+)
+
+// requestMetrics counts requests by route, method and status.
+type requestMetrics struct {
+	seconds *prometheus.HistogramVec
+}
+
+func newRequestMetrics(m *telemetry.Metrics) *requestMetrics {
+	r := &requestMetrics{seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "stoker_api_request_duration_seconds", Help: "Time to answer requests of the API, by route, method and status.",
+		Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+	}, []string{"route", "method", "status"})}
+	m.Registerer().MustRegister(r.seconds)
+	return r
+}
+
+// measure counts a request, a log that is followed included, and answers its error.
+func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begin := time.Now()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		path := c.Path() // the route's pattern, of which there are few
+		if path == "" {
+			path = "none"
+		}
+		method := c.Request().Method
+		if len(method) > 10 {
+			method = "other"
+		}
+		s.requests.seconds.WithLabelValues(path, method, strconv.Itoa(c.Response().Status)).Observe(time.Since(begin).Seconds())
+		return nil
+	}
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/stoker-spark/stoker/jobs"
+	"github.com/stoker-spark/stoker/jobspec"
+	"github.com/stoker-spark/stoker/telemetry"
+)
+
+// Jobs is what the API offers: what package jobs does.
+type Jobs interface {
+	Submit(ctx context.Context, in jobs.Submission) (view jobs.View, created bool, err error)
+	Push(ctx context.Context, id string) (view jobs.View, created bool, err error)
+	Get(ctx context.Context, id string) (jobs.View, error)
+	List(ctx context.Context, q jobs.Query) (jobs.Page, error)
+	Cancel(ctx context.Context, id, by, reason string) (asked bool, err error)
+	Rerun(ctx context.Context, id string) (jobs.View, error)
+	Log(v jobs.View, attempt int, stream string) (*jobs.Log, error)
+	ClusterOf(name string) (string, error)
+	HasArtifact(ctx context.Context, cluster string, a jobspec.Artifact) (size int64, there bool, err error)
+	PutArtifact(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error)
+	Clusters(ctx context.Context) ([]jobs.ClusterView, error)
+	Ready(ctx context.Context) error
+}
+
+var _ Jobs = (*jobs.Service)(nil)
+
+// Options of a Server.
+type Options struct {
+	// Address to listen on.
+	Address string
+	Jobs    Jobs
+	// UsersFile as in the configuration; "" lets everybody who comes over loopback do
+	// everything.
+	UsersFile string
+	// RatePerSecond and Burst bound the requests of one user.
+	RatePerSecond float64
+	Burst         int
+	Metrics       *telemetry.Metrics
+	Logger        *slog.Logger
+}
+
+// Server serves the API.
+type Server struct {
+	options  Options
+	echo     *echo.Echo
+	users    *directory
+	limits   *limits
+	follows  *follows
+	requests *requestMetrics
+	// stopping ends what would go on for ever.
+	stopping chan struct{}
+}
+
+// maxBody bounds every body but an artifact's, in bytes.
+const maxBody = 256 << 10
+
+// New makes a Server; it serves nothing before Run.
+func New(o Options) (*Server, error) {
+	if o.Jobs == nil || o.Logger == nil || o.Metrics == nil || o.RatePerSecond <= 0 || o.Burst < 1 {
+		return nil, errors.New("an API needs jobs, a logger, metrics and a rate")
+	}
+	users, err := openDirectory(o.UsersFile, func(err error) {
+		o.Logger.Error("the file of users cannot be read any more; going on with what was read before", "error", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		options: o, users: users, limits: newLimits(o.RatePerSecond, o.Burst), follows: newFollows(),
+		requests: newRequestMetrics(o.Metrics), stopping: make(chan struct{}),
+	}
+	s.echo = echo.New()
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.HTTPErrorHandler = s.answerProblem
+	s.echo.Server.ReadHeaderTimeout = 10 * time.Second
+	s.echo.Server.IdleTimeout = 2 * time.Minute
+	s.echo.Server.MaxHeaderBytes = 64 << 10
+	s.echo.Server.ErrorLog = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)
+	s.echo.Pre(s.identify, s.measure)
+	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true}))
+	for _, r := range table() {
+		s.echo.Add(r.method, r.path, func(c echo.Context) error { return r.handle(s, c) }, s.guard(r.access))
+	}
+	return s, nil
+}
+
+// ServeHTTP serves one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// stopLimit bounds how long requests may go on after a stop is asked for.
+const stopLimit = 15 * time.Second
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address)
+	if err != nil {
+		return fmt.Errorf("serve the API on %s: %w; choose another api.address", s.options.Address, err)
+	}
+	s.echo.Listener = listener
+	served := make(chan error, 1)
+	go func() { served <- s.echo.Start("") }()
+	s.options.Logger.Info("serving the API", "address", listener.Addr().String(), "users", !s.users.open())
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve the API: %w", err)
+	case <-ctx.Done():
+	}
+	close(s.stopping)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	err = s.echo.Shutdown(stop)
+	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

@@ -1,0 +1,318 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// Limits of a page.
+const (
+	DefaultPage = 50
+	MaxPage     = 500
+)
+
+// Query says which jobs to list; what is empty is not asked for.
+type Query struct {
+	User, Queue, Cluster string
+	Phase                job.Phase
+	// Result of jobs that have ended, or "none" for those that have not.
+	Result string
+	Labels map[string]string
+	// Since and Until bound when a job started, the latter exclusively.
+	Since, Until time.Time
+	// Limit is at most MaxPage; 0 is DefaultPage.
+	Limit int
+	// Cursor goes on where a page ended.
+	Cursor string
+}
+
+// resultNone asks for jobs without an outcome.
+const resultNone = "none"
+
+// Page is a part of a list, the jobs that started last first.
+type Page struct {
+	Jobs []View `json:"jobs"`
+	// Next is the cursor of the next page, "" after the last.
+	Next string `json:"next,omitempty"`
+	// Warnings say what may be missing.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// validate lists what is wrong with a query.
+func (q Query) validate() error {
+	var problems []string
+	quotable := func(field, value string) {
+		if len(value) > 250 || strings.ContainsAny(value, "'\"`\\") || strings.ContainsFunc(value, unicode.IsControl) {
+			problems = append(problems, field+": holds a quote, a backslash or a control character, or is too long")
+		}
+	}
+	quotable("user", q.User)
+	quotable("queue", q.Queue)
+	quotable("cluster", q.Cluster)
+	for key, value := range q.Labels {
+		quotable("label", key+"="+value)
+	}
+	if q.Phase != "" && q.Phase.Rank() < 0 {
+		problems = append(problems, fmt.Sprintf("phase: there is no %q; there are %v", job.Head(string(q.Phase), 50), job.Phases()))
+	}
+	switch job.Result(q.Result) {
+	case "", resultNone, job.ResultSucceeded, job.ResultFailed, job.ResultCancelled, job.ResultLost:
+	default:
+		problems = append(problems, fmt.Sprintf("outcome: must be succeeded, failed, cancelled, lost or none, got %q", job.Head(q.Result, 50)))
+	}
+	if q.Limit < 0 || q.Limit > MaxPage {
+		problems = append(problems, fmt.Sprintf("limit: must be 1 to %d, got %d", MaxPage, q.Limit))
+	}
+	if len(problems) > 0 {
+		return job.Invalid("the list cannot be made", problems)
+	}
+	return nil
+}
+
+// visibility is the query in the words of Temporal's visibility.
+func (q Query) visibility() string {
+	terms := []string{
+		"WorkflowType = '" + workflows.TypeSparkBatchJob + "'",
+		"ExecutionStatus != 'ContinuedAsNew'", // the job goes on in another run
+	}
+	is := func(attribute, value string) {
+		if value != "" {
+			terms = append(terms, attribute+" = '"+value+"'")
+		}
+	}
+	is(workflows.AttributeUser.GetName(), q.User)
+	is(workflows.AttributeQueue.GetName(), q.Queue)
+	is(workflows.AttributeCluster.GetName(), q.Cluster)
+	is(workflows.AttributePhase.GetName(), string(q.Phase))
+	for _, label := range workflows.LabelValues(q.Labels) {
+		is(workflows.AttributeLabels.GetName(), label)
+	}
+	switch q.Result {
+	case "":
+	case resultNone:
+		terms = append(terms, "ExecutionStatus = 'Running'")
+	default:
+		is(workflows.AttributeOutcome.GetName(), q.Result)
+		terms = append(terms, "ExecutionStatus != 'Running'")
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// matches reports whether a record is asked for.
+func (q Query) matches(v View) bool {
+	same := func(want, is string) bool { return want == "" || want == is }
+	for key, value := range q.Labels {
+		if is, ok := v.Labels[key]; !ok || is != value {
+			return false
+		}
+	}
+	return same(q.User, v.User) && same(q.Queue, v.Queue) && same(q.Cluster, v.Cluster) &&
+		same(string(q.Phase), string(v.Phase)) && same(q.Result, string(v.Outcome.Result))
+}
+
+// List returns a page of jobs: those that Temporal knows and those of which a record
+// is left. New jobs come before the first page and never shift the later ones.
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+	if err := q.validate(); err != nil {
+		return Page{}, err
+	}
+	if q.Limit == 0 {
+		q.Limit = DefaultPage
+	}
+	from := place{millis: time.Now().Add(time.Hour).UnixMilli()} // clocks differ
+	if !q.Until.IsZero() {
+		from = place{millis: q.Until.UnixMilli()}
+	}
+	if q.Cursor != "" {
+		at, err := parseCursor(q.Cursor)
+		if err != nil {
+			return Page{}, err
+		}
+		if at.compare(from) < 0 {
+			from = at
+		}
+	}
+	known := &walk{service: s, query: q.visibility(), before: from, since: q.Since}
+	records, warnings := s.archive.views(ctx)
+	finished := make([]View, 0, q.Limit+1)
+	for _, views := range records {
+		finished = append(finished, after(views, from, q)...)
+	}
+	slices.SortFunc(finished, inList)
+
+	page := Page{Jobs: []View{}, Warnings: warnings}
+	for len(page.Jobs) <= q.Limit {
+		next, err := known.peek(ctx)
+		if err != nil {
+			return Page{}, err
+		}
+		switch {
+		case next == nil && len(finished) == 0:
+			return page, nil
+		case next == nil || len(finished) > 0 && inList(finished[0], *next) < 0:
+			page.Jobs = append(page.Jobs, s.linked(finished[0], finished[0].Links.WebUI))
+			finished = finished[1:]
+		case len(finished) > 0 && finished[0].ID == next.ID && finished[0].place() == next.place():
+			// The record says more, unless the workflow is open: then it is of a run before.
+			if next.Outcome != nil {
+				*next = s.linked(finished[0], finished[0].Links.WebUI)
+			}
+			finished = finished[1:]
+			fallthrough
+		default:
+			page.Jobs = append(page.Jobs, *next)
+			known.take()
+		}
+	}
+	page.Jobs = page.Jobs[:q.Limit]
+	page.Next = page.Jobs[q.Limit-1].place().cursor()
+	return page, nil
+}
+
+// after returns the first records behind a place that a query asks for, no more than
+// a page holds and one.
+func after(views []View, from place, q Query) []View {
+	start, _ := slices.BinarySearchFunc(views, from, func(v View, p place) int { return p.compare(v.place()) })
+	var found []View
+	for _, v := range views[start:] {
+		if v.place().compare(from) >= 0 {
+			continue
+		}
+		if v.runAt.Before(q.Since) || len(found) > q.Limit {
+			break
+		}
+		if q.matches(v) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+const (
+	// windowMost is how many workflows are fetched for one window of time at most.
+	windowMost = 1000
+	firstSpan  = time.Hour
+	leastSpan  = time.Millisecond
+)
+
+// walk goes through the workflows that match a query in the order of lists, which
+// Temporal's visibility cannot do: it fetches windows of time, each as wide as holds
+// few enough, and sorts them.
+type walk struct {
+	service *Service
+	query   string
+	// before is where the walk stands; since is its end.
+	before place
+	since  time.Time
+	// hi is where the window that was fetched last begins.
+	hi     time.Time
+	span   time.Duration
+	buffer []View
+	ended  bool
+}
+
+// peek returns the next job, nil after the last.
+func (w *walk) peek(ctx context.Context) (*View, error) {
+	for len(w.buffer) == 0 && !w.ended {
+		if err := w.fill(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if len(w.buffer) == 0 {
+		return nil, nil
+	}
+	return &w.buffer[0], nil
+}
+
+func (w *walk) take() { w.buffer = w.buffer[1:] }
+
+// fill fetches the window before the last, or narrows or widens what is fetched next.
+func (w *walk) fill(ctx context.Context) error {
+	if w.hi.IsZero() {
+		w.hi = w.before.time().Add(time.Millisecond)
+	}
+	lo := w.since
+	if w.span > 0 && w.hi.Add(-w.span).After(lo) {
+		lo = w.hi.Add(-w.span)
+	}
+	window := fmt.Sprintf("%s AND StartTime < '%s'", w.query, w.hi.UTC().Format(time.RFC3339Nano))
+	if !lo.IsZero() {
+		window += fmt.Sprintf(" AND StartTime >= '%s'", lo.UTC().Format(time.RFC3339Nano))
+	}
+	count, err := w.count(ctx, window)
+	if err != nil {
+		return err
+	}
+	if count > windowMost && (w.span == 0 || w.span > leastSpan) {
+		switch {
+		case w.span == 0:
+			w.span = firstSpan
+		default:
+			w.span = max(w.span/4, leastSpan)
+		}
+		return nil
+	}
+	if count > 0 {
+		if err := w.fetch(ctx, window); err != nil {
+			return err
+		}
+	}
+	w.ended = lo.Equal(w.since)
+	w.hi = lo
+	if count < windowMost/4 {
+		w.span *= 4
+	}
+	return nil
+}
+
+func (w *walk) count(ctx context.Context, query string) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	counted, err := w.service.options.Client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: w.service.options.Namespace, Query: query,
+	})
+	return counted.GetCount(), failure("count jobs", err)
+}
+
+func (w *walk) fetch(ctx context.Context, query string) error {
+	var token []byte
+	for {
+		page, err := w.fetchPage(ctx, query, token)
+		if err != nil {
+			return failure("list jobs", err)
+		}
+		for _, info := range page.GetExecutions() {
+			view := w.service.listed(info)
+			if info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+				view.Outcome = nil
+			}
+			if view.place().compare(w.before) < 0 {
+				w.buffer = append(w.buffer, view)
+			}
+		}
+		if token = page.GetNextPageToken(); len(token) == 0 {
+			break
+		}
+	}
+	slices.SortFunc(w.buffer, inList)
+	w.buffer = slices.CompactFunc(w.buffer, func(a, b View) bool { return a.ID == b.ID && a.place() == b.place() })
+	return nil
+}
+
+func (w *walk) fetchPage(ctx context.Context, query string, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return w.service.options.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: w.service.options.Namespace, Query: query, PageSize: windowMost, NextPageToken: token,
+	})
+}
