@@ -29,8 +29,10 @@ type Source interface {
 
 // Cluster is one cluster as its worker sees it.
 type Cluster struct {
-	Name    string
-	Manager spark.Manager
+	Name string
+	// Installation that this worker belongs to.
+	Installation string
+	Manager      spark.Manager
 	// Stores holds the job's files; the job directories are under Root of the
 	// default store.
 	Stores store.Set

@@ -36,6 +36,8 @@ type Config struct {
 	Starter Starter `koanf:"starter"`
 	// Worker is the role that runs them.
 	Worker Worker `koanf:"worker"`
+	// Sweep ends what nobody looks after, and deletes what is old.
+	Sweep Sweep `koanf:"sweep"`
 	// Log of every role.
 	Log Log `koanf:"log"`
 }
@@ -152,7 +154,8 @@ func Default() Config {
 		Worker: Worker{
 			HTTPAddress: "127.0.0.1:9464", StopTimeout: 30 * time.Second, ControlSlots: 200, TransferSlots: 8,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Sweep: DefaultSweep(),
+		Log:   Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -210,6 +213,7 @@ func (c Config) Validate() error {
 	c.Jobs.validate(addf)
 	c.API.validate(c, addf)
 	c.validateExpiry(addf)
+	c.Sweep.validate(addf)
 	if c.Starter.PollInterval < 100*time.Millisecond {
 		addf("starter.pollInterval: must be at least 100ms, got %s", c.Starter.PollInterval)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -41,6 +42,29 @@ func (k Key) Name() string {
 	}
 	return name
 }
+
+// ParseName finds the key that has a name; false if the name does not hold the id,
+// because that had to be made safe.
+func ParseName(name string) (Key, bool) {
+	for _, source := range []string{SourceModelManage, SourceAPI} {
+		rest, ok := strings.CutPrefix(name, source+"-")
+		if !ok {
+			continue
+		}
+		k := Key{Source: source, ID: rest}
+		if at := rerunEnding.FindStringIndex(rest); at != nil {
+			n, err := strconv.Atoi(rest[at[0]+len("-r"):])
+			if err != nil {
+				return Key{}, false
+			}
+			k.ID, k.Rerun = rest[:at[0]], n
+		}
+		return k, k.Name() == name
+	}
+	return Key{}, false
+}
+
+var rerunEnding = regexp.MustCompile(`-r[1-9][0-9]{0,8}$`)
 
 // WorkflowID is the id of the job's workflow: "sparkjob-<source>-<id>".
 func (k Key) WorkflowID() string { return workflowPrefix + k.Name() }

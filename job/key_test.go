@@ -113,6 +113,25 @@ func TestKeyNamesAreSafeAndDistinct(t *testing.T) {
 	})
 }
 
+// A name tells its key, unless the id could not stand in it.
+func TestParseName(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		k := anyKey().Draw(t, "key")
+		parsed, ok := ParseName(k.Name())
+		if plain := (Key{Source: k.Source, ID: k.ID}).Name() == k.Source+"-"+k.ID; plain {
+			require.True(t, ok, k.Name())
+			require.Equal(t, k, parsed)
+		} else {
+			require.False(t, ok && parsed != k, "%q was taken for %+v", k.Name(), parsed)
+		}
+	})
+	for _, name := range []string{"", "api", "other-7", "model-manage", "api-x-r0", "api-x-r1234567890"} {
+		_, ok := ParseName(name)
+		require.False(t, ok, name)
+	}
+}
+
 func FuzzKeyName(f *testing.F) {
 	for _, id := range []string{"7", "..", "../..", "a/b", "\x00", "\xff\xfe", "7-r1", "x-0123456789abcdef", strings.Repeat("é", 90)} {
 		f.Add(id, 0)

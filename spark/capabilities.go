@@ -39,6 +39,20 @@ type Progresser interface {
 	Progress(ctx context.Context, attempt job.Attempt) (job.Progress, error)
 }
 
+// Marker is a Manager with more markers than spark.IsMarker knows.
+type Marker interface {
+	// IsMarker reports whether Release leaves a file of this name.
+	IsMarker(name string) bool
+}
+
+// OrphanKiller is a Manager that knows its applications without their directories.
+type OrphanKiller interface {
+	// KillOrphan ends an application whose attempt has no reservation, and returns nil
+	// when it is confirmed gone or never was. One that does not say that it is this
+	// installation's and this attempt's is a conflict.
+	KillOrphan(ctx context.Context, attempt job.Attempt, application, reason string) error
+}
+
 // Lister is a Manager that lists what lives for less than Snapshot, and without
 // Snapshot's memory of what its caller has seen.
 type Lister interface {

@@ -55,6 +55,7 @@ func OpenClusters(c config.Config, names []string, o Openings) (map[string]activ
 		}
 		cluster.Logs = logstore.New(cluster.Stores.Default, settings.LogsRoot())
 		cluster.Artifacts = settings.ArtifactsRoot()
+		cluster.Installation = c.Installation
 		clusters[name] = cluster
 	}
 	return clusters, nil

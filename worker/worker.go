@@ -132,6 +132,7 @@ func (w *Worker) addCentral() error {
 	central := sdk.New(w.options.Client, workflows.QueueCentral, w.sdkOptions(100))
 	central.RegisterWorkflowWithOptions(workflows.SparkBatchJob, workflow.RegisterOptions{Name: workflows.TypeSparkBatchJob})
 	central.RegisterWorkflowWithOptions(workflows.ClusterWatch, workflow.RegisterOptions{Name: workflows.TypeClusterWatch})
+	central.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.TypeSweep})
 	central.RegisterActivity(registry)
 	w.workers = append(w.workers, central)
 	return nil
@@ -161,6 +162,11 @@ func (w *Worker) addCluster(name string) error {
 		options.DisableWorkflowWorker = true
 		serving := sdk.New(w.options.Client, workflows.QueueTransfer(name), options)
 		serving.RegisterActivityWithOptions(transfer, activity.RegisterOptions{})
+		sweep, err := activities.NewSweep(one, &sweepServer{client: w.options.Client, namespace: w.options.Namespace})
+		if err != nil {
+			return err
+		}
+		serving.RegisterActivityWithOptions(sweep, activity.RegisterOptions{})
 		w.workers = append(w.workers, serving)
 	}
 	return nil
@@ -187,6 +193,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.watchClusters(ctx)
+	w.scheduleSweeps(ctx)
 	following, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()
 	followed, err := w.followLogs(following)

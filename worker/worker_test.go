@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	sdk "go.temporal.io/sdk/worker"
 	"google.golang.org/grpc"
 
@@ -60,14 +61,69 @@ func (f *operatorFake) AddSearchAttributes(_ context.Context, in *operatorservic
 	return &operatorservice.AddSearchAttributesResponse{}, nil
 }
 
+// schedulesFake holds schedules.
+type schedulesFake struct {
+	client.ScheduleClient
+	mu   sync.Mutex
+	have map[string]client.ScheduleOptions
+}
+
+func (f *schedulesFake) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.have[o.ID]; ok {
+		return nil, temporal.ErrScheduleAlreadyRunning
+	}
+	f.have[o.ID] = o
+	return nil, nil //nolint:nilnil // nobody looks at it
+}
+
+func (f *schedulesFake) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	return &scheduleFake{all: f, id: id}
+}
+
+type scheduleFake struct {
+	client.ScheduleHandle
+	all *schedulesFake
+	id  string
+}
+
+func (f *scheduleFake) Delete(context.Context) error {
+	f.all.mu.Lock()
+	defer f.all.mu.Unlock()
+	if _, ok := f.all.have[f.id]; !ok {
+		return serviceerror.NewNotFound("no schedule")
+	}
+	delete(f.all.have, f.id)
+	return nil
+}
+
+func (f *scheduleFake) Update(_ context.Context, o client.ScheduleUpdateOptions) error {
+	f.all.mu.Lock()
+	defer f.all.mu.Unlock()
+	is := f.all.have[f.id]
+	changed, err := o.DoUpdate(client.ScheduleUpdateInput{Description: client.ScheduleDescription{
+		Schedule: client.Schedule{Spec: &is.Spec, Action: is.Action},
+	}})
+	if err != nil {
+		return err
+	}
+	is.Spec, is.Action = *changed.Schedule.Spec, changed.Schedule.Action
+	f.all.have[f.id] = is
+	return nil
+}
+
 // temporalFake is a Temporal; a call without a function is a defect.
 type temporalFake struct {
 	client.Client
-	operator *operatorFake
-	execute  func(client.StartWorkflowOptions, any, []any) error
-	signal   func(id, run, name string, payload any) error
-	health   func() error
+	schedules schedulesFake
+	operator  *operatorFake
+	execute   func(client.StartWorkflowOptions, any, []any) error
+	signal    func(id, run, name string, payload any) error
+	health    func() error
 }
+
+func (f *temporalFake) ScheduleClient() client.ScheduleClient { return &f.schedules }
 
 func (f *temporalFake) OperatorService() operatorservice.OperatorServiceClient { return f.operator }
 
@@ -136,7 +192,8 @@ func setup(t *testing.T) *bundle {
 	}
 	maps.Copy(b.operator.attributes, workflows.SearchAttributes())
 	b.temporal = &temporalFake{
-		operator: b.operator, health: func() error { return nil },
+		schedules: schedulesFake{have: map[string]client.ScheduleOptions{}},
+		operator:  b.operator, health: func() error { return nil },
 		execute: func(client.StartWorkflowOptions, any, []any) error { return nil },
 		signal:  func(_, _, _ string, _ any) error { return nil },
 	}

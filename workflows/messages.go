@@ -10,6 +10,7 @@ import (
 const (
 	TypeSparkBatchJob = "SparkBatchJob"
 	TypeClusterWatch  = "ClusterWatch"
+	TypeSweep         = "Sweep"
 )
 
 // Keys of the memo with which the jobs of the API start.
@@ -98,6 +99,8 @@ type StatusView struct {
 	Cluster     string       `json:"cluster,omitempty"`
 	Application string       `json:"application,omitempty"`
 	Attempt     int          `json:"attempt,omitempty"`
+	// Spec of the job, once it was loaded.
+	Spec *job.Spec `json:"spec,omitempty"`
 	// Observation is the cluster's last word.
 	Observation job.Observation `json:"observation,omitzero"`
 	SubmittedAt time.Time       `json:"submittedAt,omitzero"`

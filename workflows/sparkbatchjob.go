@@ -95,7 +95,7 @@ type batchJob struct {
 
 func newBatchJob(ctx workflow.Context, in Input) *batchJob {
 	b := &batchJob{
-		key: in.Key, request: in.Request, phase: job.PhaseLoading, attempt: 1, startedAt: workflow.Now(ctx),
+		key: in.Key, request: in.Request, phase: job.PhaseLoading, attempt: 1, startedAt: startOf(ctx),
 		log: log.With(workflow.GetLogger(ctx), "job", in.Key.Name()),
 	}
 	// The starter sets the first phase, which saves an event here.
@@ -104,6 +104,14 @@ func newBatchJob(ctx workflow.Context, in Input) *batchJob {
 		b.resume(*in.Carry)
 	}
 	return b
+}
+
+// startOf is when the workflow was started, which is before a worker began with it.
+func startOf(ctx workflow.Context) time.Time {
+	if at := workflow.GetInfo(ctx).WorkflowStartTime; !at.IsZero() {
+		return at
+	}
+	return workflow.Now(ctx)
 }
 
 func (b *batchJob) run(ctx workflow.Context) (Result, error) {
@@ -246,6 +254,9 @@ func (b *batchJob) answerQueries(ctx workflow.Context) error {
 		}
 		if b.stop.cause == causeCancel {
 			view.Cancel = &b.stop.request
+		}
+		if b.loaded {
+			view.Spec = &b.spec
 		}
 		return view, nil
 	}, workflow.QueryHandlerOptions{Description: "Phase, application, times and outcome of the job."})

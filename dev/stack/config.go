@@ -110,6 +110,10 @@ func save(path string, c config.Config) error {
 			"infrastructureRetries": c.Jobs.InfrastructureRetries,
 		},
 		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String()},
+		"sweep": map[string]any{
+			"interval": c.Sweep.Interval.String(), "grace": c.Sweep.Grace.String(),
+			"keepMarkers": c.Sweep.KeepMarkers.String(), "keepLogs": c.Sweep.KeepLogs.String(),
+		},
 		"api": map[string]any{
 			"address": c.API.Address, "usersFile": c.API.UsersFile, "defaultCluster": c.API.DefaultCluster,
 			"fileRoots": c.API.FileRoots, "ratePerSecond": c.API.RatePerSecond, "burst": c.API.Burst, "webUI": c.API.WebUI,

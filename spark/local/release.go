@@ -13,6 +13,9 @@ import (
 	"github.com/stoker-spark/stoker/spark"
 )
 
+// IsMarker implements spark.Marker.
+func (m *Manager) IsMarker(name string) bool { return isMarker(name) }
+
 // Release implements spark.Manager. An attempt that was never launched is
 // revoked first, so that nothing is launched from an empty directory.
 func (m *Manager) Release(ctx context.Context, attempt job.Attempt) error {

@@ -1,0 +1,175 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// sweepServer is the Temporal that Sweep asks.
+type sweepServer struct {
+	client    client.Client
+	namespace string
+
+	mu sync.Mutex
+	// id of the namespace, which never changes.
+	id string
+}
+
+var _ activities.Temporal = (*sweepServer)(nil)
+
+// askTimeout bounds one question.
+const askTimeout = 10 * time.Second
+
+// Namespace implements activities.Temporal.
+func (s *sweepServer) Namespace(ctx context.Context) (name, id string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id != "" {
+		return s.namespace, s.id, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	described, err := s.client.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.namespace})
+	if err != nil {
+		return "", "", job.Errorf(job.CodeUnavailable, "ask temporal for namespace %s: %w", s.namespace, err)
+	}
+	s.id = described.GetNamespaceInfo().GetId()
+	return s.namespace, s.id, nil
+}
+
+// Workflow implements activities.Temporal.
+func (s *sweepServer) Workflow(ctx context.Context, workflowID string) (activities.WorkflowState, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	described, err := s.client.DescribeWorkflowExecution(ctx, workflowID, "")
+	var missing *serviceerror.NotFound
+	switch {
+	case errors.As(err, &missing):
+		return activities.WorkflowState{}, nil
+	case err != nil:
+		return activities.WorkflowState{}, job.Errorf(job.CodeUnavailable, "ask temporal for workflow %s: %w", workflowID, err)
+	}
+	info := described.GetWorkflowExecutionInfo()
+	state := activities.WorkflowState{Found: true, ClosedAt: info.GetCloseTime().AsTime()}
+	switch info.GetStatus() {
+	case enums.WORKFLOW_EXECUTION_STATUS_RUNNING, enums.WORKFLOW_EXECUTION_STATUS_PAUSED,
+		enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED, enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		state.Open = true
+	case enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		state.Interrupted = true
+	case enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_CANCELED:
+	}
+	return state, nil
+}
+
+// Interrupted implements activities.Temporal. What the workflow was started with is in
+// its history; what it knew at its end, a worker finds out by replaying that.
+func (s *sweepServer) Interrupted(ctx context.Context, workflowID string) (activities.InterruptedJob, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	events := s.client.GetWorkflowHistory(ctx, workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	event, err := events.Next()
+	if err != nil {
+		return activities.InterruptedJob{}, job.Errorf(job.CodeUnavailable, "read the history of %s: %w", workflowID, err)
+	}
+	started := event.GetWorkflowExecutionStartedEventAttributes()
+	var in workflows.Input
+	if err := converter.GetDefaultDataConverter().FromPayloads(started.GetInput(), &in); err != nil {
+		return activities.InterruptedJob{}, job.Errorf(job.CodeInternal, "read the input of %s: %w", workflowID, err)
+	}
+	found := activities.InterruptedJob{
+		Key: in.Key, Request: in.Request, RunAt: event.GetEventTime().AsTime(), SubmittedAt: event.GetEventTime().AsTime(),
+		RunID: started.GetOriginalExecutionRunId(),
+	}
+	answer, err := s.client.QueryWorkflow(ctx, workflowID, "", workflows.QueryStatus)
+	var status workflows.StatusView
+	if err == nil {
+		err = answer.Get(&status)
+	}
+	if err != nil {
+		return found, job.Errorf(job.CodeUnavailable, "ask what workflow %s knew: %w", workflowID, err)
+	}
+	found.Phase, found.WaitingAt, found.RunningAt = status.Phase, status.WaitingAt, status.RunningAt
+	if !status.SubmittedAt.IsZero() {
+		found.SubmittedAt = status.SubmittedAt
+	}
+	if status.Spec != nil {
+		found.Spec = *status.Spec
+	}
+	return found, nil
+}
+
+// SweepInput is how a cluster is swept by the configuration.
+func SweepInput(c config.Config, cluster string) workflows.SweepInput {
+	return workflows.SweepInput{
+		Cluster: cluster, Grace: c.Sweep.Grace, Markers: c.Sweep.KeepMarkers, Logs: c.Sweep.KeepLogs,
+		Artifacts: c.Clusters[cluster].Artifacts.Expiry,
+	}
+}
+
+// scheduleSweeps makes sure that each cluster is swept as its configuration says.
+func (w *Worker) scheduleSweeps(ctx context.Context) {
+	every := w.options.Config.Sweep.Interval
+	if !w.options.has(RoleTransfer) {
+		return
+	}
+	for name := range w.options.Clusters {
+		if err := w.scheduleSweep(ctx, name, every); err != nil {
+			w.options.Logger.Warn("sweep not scheduled; run \"stoker admin sweep\" by hand", "cluster", name, "error", err)
+		}
+	}
+}
+
+func (w *Worker) scheduleSweep(ctx context.Context, cluster string, every time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	schedules := w.options.Client.ScheduleClient()
+	handle := schedules.GetHandle(ctx, workflows.SweepScheduleID(cluster))
+	if every == 0 {
+		err := handle.Delete(ctx)
+		var missing *serviceerror.NotFound
+		if errors.As(err, &missing) {
+			return nil
+		}
+		return err
+	}
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
+	action := &client.ScheduleWorkflowAction{
+		ID: workflows.SweepID(cluster), Workflow: workflows.TypeSweep, TaskQueue: workflows.QueueCentral,
+		Args: []any{SweepInput(w.options.Config, cluster)}, StaticSummary: "ends what nobody looks after on cluster " + cluster,
+	}
+	_, err := schedules.Create(ctx, client.ScheduleOptions{
+		ID: workflows.SweepScheduleID(cluster), Spec: spec, Action: action, TriggerImmediately: true,
+		Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: every,
+	})
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return err
+	}
+	// The configuration may have changed since.
+	err = handle.Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			schedule := in.Description.Schedule
+			schedule.Spec, schedule.Action = &spec, action
+			return &client.ScheduleUpdate{Schedule: &schedule}, nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("update the schedule: %w", err)
+	}
+	return nil
+}

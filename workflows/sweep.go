@@ -1,0 +1,200 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/job"
+)
+
+// SweepID is the id of a cluster's Sweep workflow: one runs at a time.
+func SweepID(cluster string) string { return "sweep-" + cluster }
+
+// SweepScheduleID is the id of the schedule that runs it.
+func SweepScheduleID(cluster string) string { return "sweep-" + cluster }
+
+// SweepInput says what to sweep, and what counts as left.
+type SweepInput struct {
+	Cluster string `json:"cluster"`
+	// Grace is how long a workflow must have been closed before what it left is touched.
+	Grace time.Duration `json:"grace"`
+	// Markers, Artifacts and Logs as in activities.SweepExpireInput.
+	Markers   time.Duration `json:"markers,omitempty"`
+	Artifacts time.Duration `json:"artifacts,omitempty"`
+	Logs      time.Duration `json:"logs,omitempty"`
+	// IncludeUnknown ends what Temporal does not know, too.
+	IncludeUnknown bool `json:"includeUnknown,omitempty"`
+	// AcceptNamespace makes this namespace the one on record.
+	AcceptNamespace bool `json:"acceptNamespace,omitempty"`
+	// DryRun only looks.
+	DryRun bool `json:"dryRun,omitempty"`
+}
+
+// SweepResult is what a sweep found and did. The lists hold attempts as "<job>/<n>", and
+// of orphans the application's id behind them.
+type SweepResult struct {
+	Cluster string `json:"cluster"`
+	// Looked is how many attempts that are not clean were looked at.
+	Looked int `json:"looked"`
+	// Recorded: the namespace was put on record.
+	Recorded bool `json:"recorded,omitempty"`
+	// Ended are jobs whose workflow was terminated, Cleaned those that had only not been
+	// cleaned.
+	Ended   []string `json:"ended,omitempty"`
+	Cleaned []string `json:"cleaned,omitempty"`
+	// Unknown to Temporal; they are left unless IncludeUnknown says otherwise.
+	Unknown []string `json:"unknown,omitempty"`
+	Orphans []string `json:"orphans,omitempty"`
+	// Failed are those of the above that could not be ended or cleaned, and why.
+	Failed  []string                     `json:"failed,omitempty"`
+	Expired activities.SweepExpireResult `json:"expired,omitzero"`
+}
+
+var sweep *activities.Sweep
+
+// Sweep ends what nobody looks after: jobs whose workflow was terminated, directories
+// that could not be cleaned, applications without a directory. It touches only what
+// carries this installation's id, asks Temporal by workflow id, and leaves alone what
+// Temporal does not know unless told otherwise. Each step may be repeated; the next
+// sweep goes on where one broke off.
+func Sweep(ctx workflow.Context, in SweepInput) (SweepResult, error) {
+	s := sweeping{in: in, result: SweepResult{Cluster: in.Cluster}}
+	var found activities.SweepListResult
+	err := workflow.ExecuteActivity(transferOptions(ctx, in.Cluster, "look for what jobs have left"), sweep.SweepList,
+		activities.SweepListInput{Cluster: in.Cluster, Grace: in.Grace, AcceptNamespace: in.AcceptNamespace}).Get(ctx, &found)
+	if err != nil {
+		return s.result, err
+	}
+	s.result.Looked, s.result.Recorded = found.Looked, found.Recorded
+	for _, f := range found.Findings {
+		if err := s.act(ctx, f); err != nil {
+			return s.result, err
+		}
+	}
+	if in.DryRun {
+		return s.result, nil
+	}
+	err = workflow.ExecuteActivity(transferOptions(ctx, in.Cluster, "delete what is old"), sweep.SweepExpire,
+		activities.SweepExpireInput{Cluster: in.Cluster, Markers: in.Markers, Artifacts: in.Artifacts, Logs: in.Logs}).
+		Get(ctx, &s.result.Expired)
+	return s.result, err
+}
+
+// sweeping is one Sweep at work.
+type sweeping struct {
+	in     SweepInput
+	result SweepResult
+}
+
+// act does what a finding asks for. Only the end of the sweep itself is an error.
+func (s *sweeping) act(ctx workflow.Context, f activities.Finding) error {
+	name := f.Attempt.String()
+	var err error
+	switch f.Verdict {
+	case activities.VerdictInterrupted:
+		s.result.Ended = append(s.result.Ended, name)
+		err = s.unlessDry(func() error { return s.endInterrupted(ctx, f) })
+	case activities.VerdictLeftover:
+		s.result.Cleaned = append(s.result.Cleaned, name)
+		err = s.unlessDry(func() error { return s.finish(ctx, f, nil, "its workflow has ended") })
+	case activities.VerdictUnknown:
+		s.result.Unknown = append(s.result.Unknown, name)
+		if s.in.IncludeUnknown {
+			err = s.unlessDry(func() error { return s.endUnknown(ctx, f) })
+		}
+	case activities.VerdictOrphan:
+		s.result.Orphans = append(s.result.Orphans, name+" "+f.Application)
+		err = s.unlessDry(func() error {
+			return workflow.ExecuteActivity(controlOptions(ctx, s.in.Cluster, "kill "+f.Application, killTimeout), sweep.SweepOrphan,
+				activities.SweepOrphanInput{Cluster: s.in.Cluster, Attempt: f.Attempt, Application: f.Application}).Get(ctx, nil)
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	if temporal.IsCanceledError(err) || isOutage(err) {
+		return err
+	}
+	workflow.GetLogger(ctx).Error("not swept", "attempt", name, "verdict", string(f.Verdict), "error", err)
+	s.result.Failed = append(s.result.Failed, job.Head(name+": "+cause(err), job.MaxMessage))
+	return nil
+}
+
+func (s *sweeping) unlessDry(do func() error) error {
+	if s.in.DryRun {
+		return nil
+	}
+	return do()
+}
+
+// wordsTerminated is how a job ends whose workflow was terminated.
+const wordsTerminated = "terminated by an operator"
+
+// endInterrupted ends a job whose workflow can no longer do it.
+func (s *sweeping) endInterrupted(ctx workflow.Context, f activities.Finding) error {
+	var known activities.InterruptedJob
+	err := workflow.ExecuteActivity(transferOptions(ctx, s.in.Cluster, "read what the job's workflow knew"), sweep.SweepInterrupted,
+		activities.SweepInterruptedInput{WorkflowID: f.Attempt.WorkflowID}).Get(ctx, &known)
+	if err != nil {
+		return err
+	}
+	outcome := job.Failed(job.ClassKilled, known.Phase, wordsTerminated)
+	return s.end(ctx, f, known, outcome)
+}
+
+// endUnknown ends a job of which Temporal knows nothing: its database was lost, or its
+// history has expired.
+func (s *sweeping) endUnknown(ctx workflow.Context, f activities.Finding) error {
+	key, ok := job.ParseName(f.Attempt.Job)
+	if !ok {
+		return s.finish(ctx, f, nil, "temporal does not know its workflow")
+	}
+	known := activities.InterruptedJob{Key: key, Spec: job.Spec{Cluster: s.in.Cluster}, RunAt: workflow.Now(ctx)}
+	outcome := job.Failed(job.ClassKilled, "", "ended by an operator: temporal does not know its workflow")
+	return s.end(ctx, f, known, outcome)
+}
+
+// end kills, tells the source, and cleans, in this order.
+func (s *sweeping) end(ctx workflow.Context, f activities.Finding, known activities.InterruptedJob, outcome job.Outcome) error {
+	if err := s.kill(ctx, f, outcome.Message); err != nil {
+		return err
+	}
+	now := workflow.Now(ctx)
+	report := transferOptions(ctx, s.in.Cluster, "final report")
+	err := workflow.ExecuteActivity(report, transfer.ReportEnd, activities.ReportInput{
+		Key: known.Key, Milestone: job.MilestoneEnded, Application: f.Application, Outcome: outcome,
+		WaitingAt: known.WaitingAt, RunningAt: known.RunningAt, EndedAt: now, Cluster: s.in.Cluster, Attempt: f.Attempt,
+	}).Get(ctx, nil)
+	if err != nil && codeOf(err) != job.CodeNotFound { // a document that is gone needs no end
+		return err
+	}
+	return s.clean(ctx, f, &job.Record{
+		Version: job.RecordVersion, ID: f.Attempt.Job, Key: known.Key, Spec: known.Spec, Request: known.Request, Outcome: outcome,
+		Application: f.Application, Attempts: f.Attempt.Number, SubmittedAt: known.SubmittedAt, RunAt: known.RunAt,
+		WaitingAt: known.WaitingAt, RunningAt: known.RunningAt, EndedAt: now,
+		WorkflowID: f.Attempt.WorkflowID, RunID: known.RunID,
+	})
+}
+
+// finish makes sure that the application is gone and cleans.
+func (s *sweeping) finish(ctx workflow.Context, f activities.Finding, record *job.Record, reason string) error {
+	if err := s.kill(ctx, f, reason); err != nil {
+		return err
+	}
+	return s.clean(ctx, f, record)
+}
+
+func (s *sweeping) kill(ctx workflow.Context, f activities.Finding, reason string) error {
+	summary := fmt.Sprintf("kill %s and confirm", f.Application)
+	return workflow.ExecuteActivity(controlOptions(ctx, s.in.Cluster, summary, killTimeout), control.Kill,
+		activities.KillInput{Cluster: s.in.Cluster, Attempt: f.Attempt, Reason: "swept: " + reason}).Get(ctx, nil)
+}
+
+func (s *sweeping) clean(ctx workflow.Context, f activities.Finding, record *job.Record) error {
+	return workflow.ExecuteActivity(transferOptions(ctx, s.in.Cluster, "archive and clean "+f.Attempt.String()), transfer.Clean,
+		activities.CleanInput{Cluster: s.in.Cluster, Attempt: f.Attempt, Record: record}).Get(ctx, nil)
+}
