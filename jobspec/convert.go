@@ -76,8 +76,8 @@ func (r Rules) Route(spec Spec) (string, error) {
 // Convert turns a Spec into the job that it asks for on a cluster. The error, of code
 // invalid, lists every problem by field.
 func Convert(spec Spec, user, cluster string, rules Rules) (job.Spec, job.Manifest, error) {
-	c := converter{spec: spec, rules: rules, cluster: rules.Clusters[cluster]}
-	if _, known := rules.Clusters[cluster]; !known {
+	c := converter{spec: spec, rules: rules}
+	if c.cluster, c.known = rules.Clusters[cluster]; !c.known {
 		c.addf("cluster: there is no %q", job.Head(cluster, 100))
 		c.cluster.Spark.Master = options.AnyMaster // what is wrong on any cluster is said all the same
 	}
@@ -98,13 +98,18 @@ func Convert(spec Spec, user, cluster string, rules Rules) (job.Spec, job.Manife
 	return c.job, c.manifest, nil
 }
 
-// special are the characters that Spark gives a meaning to in lists of files.
-const special = `,*?[]{}\`
+// special are the characters of files' names, beside the space, that Spark would read
+// otherwise: as several files, as other characters ("%2e%2e" leads upwards), or not as a
+// URL at all.
+//
+// Source: measured with spark-submit of Spark 3.5; java.net.URI, org.apache.spark.util.Utils.resolveURI.
+const special = ",*?[]{}\\%\"<>^|`"
 
 type converter struct {
 	spec     Spec
 	rules    Rules
 	cluster  Cluster
+	known    bool // cluster is
 	job      job.Spec
 	manifest job.Manifest
 	problems []string
@@ -174,19 +179,19 @@ func (c *converter) files(field string, list []string, named bool) []string {
 
 // file checks one file of the job and returns it as it was given.
 func (c *converter) file(field, raw string, named bool) string {
-	location, name, aliased := raw, "", false
-	if named {
-		location, name, aliased = strings.Cut(raw, "#")
-	}
+	location, name, aliased := strings.Cut(raw, "#")
 	switch {
+	case aliased && !named:
+		c.addf("%s: holds a '#', behind which only files and archives have a name", field)
+		return raw
 	case aliased && nameProblem(name) != "":
 		c.addf("%s: its name behind '#' %s", field, nameProblem(name))
 		return raw
 	case len(raw) > maxURL:
 		c.addf("%s: is longer than %d bytes", field, maxURL)
 		return raw
-	case strings.ContainsAny(location, special):
-		c.addf("%s: holds one of %s, which Spark would read as more than one file; rename it", field, special)
+	case strings.ContainsAny(location, special+" "):
+		c.addf("%s: holds a space or one of %s, which Spark would read otherwise; rename it", field, special)
 		return raw
 	}
 	if reference, ok := strings.CutPrefix(location, artifactScheme); ok {
@@ -201,14 +206,15 @@ func (c *converter) file(field, raw string, named bool) string {
 		c.addf("%s: %s", field, err)
 	case at.Path == "/":
 		c.addf("%s: names no file", field)
-	case at.Scheme == "local":
-	case at.Scheme == "file", c.cluster.OnHost && at.InDefault():
+	case !c.known:
+	case at.Scheme == "file", c.cluster.OnHost && (at.Scheme == "local" || at.InDefault()):
 		c.hostFile(field, at)
 	}
 	return raw
 }
 
-// hostFile lets pass what an operator has opened to jobs.
+// hostFile lets pass what an operator has opened to jobs. Where a path leads by symbolic
+// links is not looked at: who makes them below a root may open what they lead to.
 func (c *converter) hostFile(field string, at store.Location) {
 	if !c.cluster.OnHost {
 		c.addf("%s: is a file of one host, which this cluster's hosts don't have; upload it, or name it in the cluster's file system", field)
@@ -265,6 +271,9 @@ func (c *converter) options() {
 			set("resources."+r.field, r.key, r.value)
 		}
 	}
+	if c.spec.Name != "" && textProblem(c.spec.Name, maxName) == "" { // else words says so
+		set("name", "spark.app.name", c.spec.Name)
+	}
 	if c.spec.Queue != "" {
 		set("queue", "spark.yarn.queue", c.spec.Queue)
 	}
@@ -274,7 +283,8 @@ func (c *converter) options() {
 	for _, key := range slices.Sorted(maps.Keys(c.spec.SecretConf)) {
 		value := "secret:" + c.spec.SecretConf[key]
 		if _, ok := options.SecretName(value); !ok {
-			c.addf("secretConf %s: must name a secret, got %q", job.Head(key, 100), job.Head(c.spec.SecretConf[key], 20))
+			// Not repeated: it may be the secret itself.
+			c.addf("secretConf %s: must be the name of a secret: letters, digits and . _ -, at most 128", job.Head(key, 100))
 			continue
 		}
 		set("secretConf "+job.Head(key, 100), key, value)
@@ -285,19 +295,13 @@ func (c *converter) options() {
 	}
 	c.manifest.Options = result.Options
 	c.job.Profile, c.job.Queue = result.Profile, result.Queue
-	c.job.Name = c.spec.Name
-	if c.job.Name == "" {
-		c.job.Name = result.Name
-	}
+	c.job.Name = result.Name
 }
 
-// inField names the field that set a key, where the problem names the key.
+// inField names the field that set a key, where the problem names the key: as one of
+// conf, or of a limit.
 func (c *converter) inField(problem string, fields map[string]string) string {
-	rest, ok := strings.CutPrefix(problem, "conf ")
-	if !ok {
-		return problem
-	}
-	key, words, ok := strings.Cut(rest, ": ")
+	key, words, ok := strings.Cut(strings.TrimPrefix(problem, "conf "), ": ")
 	if field, known := fields[key]; ok && known {
 		return field + ": " + words
 	}
@@ -307,10 +311,16 @@ func (c *converter) inField(problem string, fields map[string]string) string {
 // words checks what only people and lists read.
 func (c *converter) words() {
 	if c.job.Name == "" {
-		c.job.Name = path.Base(c.spec.File)
+		c.job.Name = job.Head(path.Base(c.spec.File), maxName)
 	}
-	if problem := textProblem(c.job.Name, maxName); problem != "" {
+	if problem := textProblem(c.spec.Name, maxName); problem != "" {
 		c.addf("name: %s", problem)
+	}
+	if len(c.job.Name) > maxName { // conf's spark.app.name
+		c.addf("conf spark.app.name: is longer than %d bytes", maxName)
+	}
+	if len(c.job.Queue) > maxName {
+		c.addf("queue: is longer than %d bytes", maxName) // more than lists could find it by
 	}
 	if len(c.spec.Labels) > maxLabels {
 		c.addf("labels: are %d, more than %d", len(c.spec.Labels), maxLabels)
@@ -376,8 +386,8 @@ func nameProblem(name string) string {
 	switch {
 	case name == "", name == ".", name == "..":
 		return "is no name of a file"
-	case strings.ContainsAny(name, "/#"+special):
-		return "holds one of / # " + special
+	case strings.ContainsAny(name, " /#"+special):
+		return "holds a space or one of / # " + special
 	}
 	return textProblem(name, maxName)
 }

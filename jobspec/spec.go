@@ -5,12 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
-
-	"github.com/stoker-spark/stoker/job"
 )
 
 // Spec is a job as it is submitted. Files are URLs of the cluster's file systems,
@@ -81,122 +75,28 @@ type Retry struct {
 	RerunAfterStart bool `json:"rerunAfterStart,omitempty"`
 }
 
-// Parse reads a Spec. An unknown or doubled field, or anything behind the object, is
-// an error of code invalid that names it.
-func Parse(data []byte) (Spec, error) {
-	var spec Spec
-	return spec, Decode(data, &spec)
-}
-
-// Decode reads one JSON object strictly, as Parse does.
-func Decode(data []byte, into any) error {
-	if err := uniqueKeys(data); err != nil {
-		return job.Invalid("the body is no JSON that can be read", []string{err.Error()})
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return job.Invalid("the body is not as it should be", []string{fieldProblem(err)})
-	}
-	return nil
-}
-
-// fieldProblem says in the words of the caller what encoding/json says in those of Go.
-func fieldProblem(err error) string {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		field := wrong.Field
-		if field == "" {
-			return "body: must be a JSON object, got " + wrong.Value
-		}
-		return fmt.Sprintf("%s: must be %s, got %s", field, kindName(wrong.Type.Kind().String()), wrong.Value)
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return strings.Trim(name, `"`) + ": is no field here"
-	}
-	return job.Head(err.Error(), maxProblem)
-}
-
-func kindName(kind string) string {
-	switch kind {
-	case "map", "struct", "ptr":
-		return "an object"
-	case "slice":
-		return "a list"
-	case "string":
-		return "a text"
-	case "bool":
-		return "true or false"
-	}
-	return "a whole number"
-}
-
-// uniqueKeys refuses what two readers could understand in two ways: doubled keys, and
-// more than one value.
-func uniqueKeys(data []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if err := uniqueIn(decoder, "", 0); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("body: holds more than one JSON value")
-	}
-	return nil
-}
-
-const maxDepth = 20
-
-func uniqueIn(decoder *json.Decoder, at string, depth int) error {
-	token, err := decoder.Token()
-	if errors.Is(err, io.EOF) {
-		return errors.New("body: is empty or ends too early; it must be a JSON object")
-	}
-	if err != nil {
-		return fmt.Errorf("body: is no JSON: %s", job.Head(err.Error(), maxProblem))
-	}
-	open, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	if depth == maxDepth {
-		return errors.New("body: is nested too deeply")
-	}
-	seen := map[string]bool{}
-	for decoder.More() {
-		inside := at
-		if open == '{' {
-			key, err := decoder.Token()
-			if err != nil {
-				return fmt.Errorf("body: is no JSON: %s", job.Head(err.Error(), maxProblem))
-			}
-			name, _ := key.(string) // the keys of an object are texts
-			inside = strings.TrimPrefix(at+"."+name, ".")
-			if seen[name] {
-				return fmt.Errorf("%s: is given twice", job.Head(inside, job.MaxWord))
-			}
-			seen[name] = true
-		}
-		if err := uniqueIn(decoder, inside, depth+1); err != nil {
-			return err
-		}
-	}
-	if _, err := decoder.Token(); err != nil { // the closing bracket
-		return fmt.Errorf("body: is no JSON: %s", job.Head(err.Error(), maxProblem))
-	}
-	return nil
-}
-
 // Digest tells the body of one job from another's, in hex: white space and the order
-// of keys make no difference. What is no JSON has a digest, too.
+// of keys make no difference, the spelling of a number does. What is no JSON that can be
+// read in one way only has a digest, too: that of its bytes.
 func Digest(body []byte) string {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err == nil && !decoder.More() {
-		if canonical, err := json.Marshal(value); err == nil { // sorts keys
-			body = canonical
+	if strict(body, nil) == nil {
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.UseNumber()
+		var value any
+		if err := decoder.Decode(&value); err == nil {
+			if canonical, err := json.Marshal(value); err == nil { // sorts keys
+				body = canonical
+			}
 		}
 	}
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
+}
+
+// Parse reads a Spec. An unknown or doubled field, one in other letters ("File"), a
+// null, or anything behind the object, is an error of code invalid that names it.
+func Parse(data []byte) (Spec, error) {
+	var spec Spec
+	err := Decode(data, &spec)
+	return spec, err
 }
