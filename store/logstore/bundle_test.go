@@ -21,6 +21,7 @@ type storeFake struct {
 	create func(path string) error
 	list   func(dir string) error
 	open   func(path string) error
+	write  func(path string) error
 }
 
 func (f *storeFake) Create(ctx context.Context, path string, data []byte, mode fs.FileMode) error {
@@ -30,6 +31,15 @@ func (f *storeFake) Create(ctx context.Context, path string, data []byte, mode f
 		}
 	}
 	return f.Store.Create(ctx, path, data, mode)
+}
+
+func (f *storeFake) Write(ctx context.Context, path string, content io.Reader, mode fs.FileMode) (int64, error) {
+	if f.write != nil {
+		if err := f.write(path); err != nil {
+			return 0, err
+		}
+	}
+	return f.Store.Write(ctx, path, content, mode)
 }
 
 func (f *storeFake) List(ctx context.Context, dir string) ([]store.Info, error) {

@@ -19,8 +19,9 @@ const (
 	fileRecord = "record.json"
 	// dirRecords lies in the root, where no job has a name that begins with a dot.
 	dirRecords = ".records"
-	// maxRecord bounds what is read, in bytes: a request of 256 KiB may be in it.
-	maxRecord = 1 << 20
+	// maxRecord bounds what is read, in bytes: a request of 256 KiB may be in it, of which
+	// encoding/json makes six times as much where it is full of '<' and '&'.
+	maxRecord = 4 << 20
 	// hourLayout names the directory of the records that were kept in an hour, in UTC.
 	hourLayout = "20060102-15"
 )
