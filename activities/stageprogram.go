@@ -11,8 +11,11 @@ import (
 	"github.com/stoker-spark/stoker/store"
 )
 
-// schemeOfHosts names files that every host of a cluster has: nobody can look.
-const schemeOfHosts = "local:"
+// onEveryHost: every host of a cluster has the file, so nobody can look.
+func onEveryHost(file string) bool {
+	scheme, _, _ := strings.Cut(file, ":")
+	return strings.EqualFold(scheme, "local")
+}
 
 // programFiles calls each for every file of a program, by field, and puts what that
 // returns in its place.
@@ -43,7 +46,7 @@ func (s *staging) locate(file string) (string, error) {
 	if artifact, alias, ok := jobspec.CutArtifact(file); ok {
 		return withAlias(s.store.URL(artifact.Path(s.cluster.Artifacts)), alias), nil
 	}
-	if strings.HasPrefix(file, schemeOfHosts) {
+	if onEveryHost(file) {
 		return file, nil
 	}
 	location, alias, _ := strings.Cut(file, "#")
@@ -63,7 +66,7 @@ func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, er
 	var urls []store.NamedURL
 	artifacts := map[string]string{}
 	_, err := programFiles(p, func(field, file string) (string, error) {
-		if strings.HasPrefix(file, schemeOfHosts) {
+		if onEveryHost(file) {
 			return file, nil
 		}
 		if artifact, _, ok := jobspec.CutArtifact(file); ok {
@@ -81,7 +84,7 @@ func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, er
 	problems, err := store.CheckInputs(ctx, s.cluster.Stores, urls, s.cluster.UnverifiableInputs)
 	for i, p := range problems {
 		field, _, _ := strings.Cut(p, " ")
-		if artifact := artifacts[field]; artifact != "" {
+		if artifact := artifacts[field]; artifact != "" && strings.Contains(p, "is missing") {
 			problems[i] = fmt.Sprintf("%s: %s is not there: it was not uploaded to cluster %s, or has expired; upload it again", field, artifact, s.cluster.Name)
 		}
 	}
