@@ -25,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := rootCommand().ExecuteContext(ctx)
-	if errors.Is(err, errUnwell) {
+	if errors.Is(err, errUnwell) || errors.Is(err, errSaid) {
 		os.Exit(1)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {

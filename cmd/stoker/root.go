@@ -32,30 +32,59 @@ func rootCommand() *cobra.Command {
 		Use:   "stoker",
 		Short: "Durable Spark batch jobs on Temporal",
 		Long: "Stoker runs each Spark batch job as one Temporal workflow, so that it always ends properly\n" +
-			"and is launched once. How to reach Temporal is told by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,\n" +
-			"TEMPORAL_PROFILE and the other variables of the Temporal SDK's environment configuration.",
+			"and is launched once. The commands for jobs need a server alone (stoker context). How server roles\n" +
+			"reach Temporal is told by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE and the other\n" +
+			"variables of the Temporal SDK's environment configuration.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVarP(&flags.configFile, "config", "c", os.Getenv("STOKER_CONFIG"),
 		"configuration file (YAML); default $STOKER_CONFIG")
 	root.PersistentFlags().StringVar(&flags.logLevel, "log-level", "", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&flags.logFormat, "log-format", "", "text or json")
-	root.AddCommand(workerCommand(&flags), starterCommand(&flags), apiCommand(&flags), adminCommand(&flags), runtimeCommand(&flags), doctorCommand(&flags), versionCommand())
+	root.AddGroup(
+		&cobra.Group{ID: groupJobs, Title: "Jobs:"},
+		&cobra.Group{ID: groupRoles, Title: "Server roles:"},
+		&cobra.Group{ID: groupOperation, Title: "Operation:"},
+	)
+	root.AddCommand(submitCommand(), statusCommand(), logsCommand(), cancelCommand(), rerunCommand(), listCommand(), clustersCommand(), contextCommand())
+	root.AddCommand(inGroup(groupRoles, workerCommand(&flags), starterCommand(&flags), apiCommand(&flags))...)
+	admin := adminCommand(&flags)
+	admin.AddCommand(tokenCommand())
+	root.AddCommand(inGroup(groupOperation, admin, runtimeCommand(&flags), doctorCommand(&flags), versionCommand())...)
+	root.SetHelpCommandGroupID(groupOperation)
+	root.SetCompletionCommandGroupID(groupOperation)
 	return root
+}
+
+// The groups of commands in help.
+const (
+	groupJobs      = "jobs"
+	groupRoles     = "roles"
+	groupOperation = "operation"
+)
+
+func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
+	for _, c := range commands {
+		c.GroupID = id
+	}
+	return commands
 }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); v == "" && ok {
-				v = info.Main.Version
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "stoker", v)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "stoker", buildVersion())
 			return err
 		},
 	}
+}
+
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); version == "" && ok {
+		return info.Main.Version
+	}
+	return version
 }
 
 // load reads the configuration with the flags on top.

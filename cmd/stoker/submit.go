@@ -1,0 +1,244 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stoker-spark/stoker/client"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobspec"
+)
+
+func submitCommand() *cobra.Command {
+	u := &user{}
+	var (
+		s    submission
+		key  string
+		wait bool
+	)
+	cmd := &cobra.Command{
+		Use: "submit [options] FILE [arguments]", DisableFlagsInUseLine: true, Short: "Submit a program, as spark-submit does",
+		Long: "Submits FILE, a .py file or a .jar, with the options of spark-submit. Options stand before FILE; what\n" +
+			"stands behind it is the program's. Files without a scheme are local ones and are uploaded, unless the\n" +
+			"server has them already; those with one (hdfs:, s3a:, local:, file:, artifact:) are left where they are.\n\n" +
+			"Prints the job's id. With --wait it goes on until the job has ended; the exit status is then 0 only\n" +
+			"if the job succeeded. Ctrl-C ends the waiting, not the job.",
+		Example: "  stoker submit --wait job.py 2026-01-31\n" +
+			"  stoker submit --py-files lib.zip --files model.bin#model --executor-memory 4g --num-executors 8 job.py\n" +
+			"  stoker submit --class com.example.Report --cluster lake hdfs:///apps/report.jar --day monday",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.refused.problem(); err != nil {
+				return err
+			}
+			file, arguments, err := program(cmd, args)
+			if err != nil {
+				return err
+			}
+			spec, err := s.spec(cmd, file, arguments)
+			if err != nil {
+				return err
+			}
+			files, err := findLocal(&spec)
+			if err != nil {
+				return err
+			}
+			c, err := u.client(cmd)
+			if err != nil {
+				return err
+			}
+			if err := upload(cmd, c, files, &spec); err != nil {
+				return err
+			}
+			if key == "" {
+				key = client.NewKey()
+			}
+			started, created, err := c.Submit(cmd.Context(), spec, key)
+			if err != nil {
+				return unsettled(err, key)
+			}
+			if !created {
+				cmd.PrintErrf("this was submitted before, as job %s\n", plainLine(started.ID))
+			}
+			return u.started(cmd, c, started, wait)
+		},
+	}
+	f := cmd.Flags()
+	f.SetInterspersed(false)
+	s.flags(cmd)
+	f.StringVar(&key, "idempotency-key", "", "submissions with the same key are one job (default: a new key)")
+	f.BoolVarP(&wait, "wait", "w", false, "wait until the job has ended")
+	f.SortFlags = false
+	u.command(cmd)
+	registerCompletion(cmd, "cluster", completeClusters())
+	return cmd
+}
+
+// unsettled says how to find out whether a submission was carried out.
+func unsettled(err error, key string) error {
+	if errors.Is(err, client.ErrUncertain) {
+		return fmt.Errorf("%w; the same command with --idempotency-key %s finds out, and starts no second job", err, key)
+	}
+	return err
+}
+
+// program splits the words of the command line into FILE and its arguments. One "--"
+// on either side of FILE is nobody's.
+func program(cmd *cobra.Command, words []string) (file string, arguments []string, err error) {
+	if len(words) > 0 && words[0] == "--" {
+		words = words[1:]
+	}
+	if len(words) == 0 || words[0] == "" {
+		return "", nil, errors.New("there is no program: name a .py file or a .jar behind the options")
+	}
+	file, arguments = words[0], words[1:]
+	if len(arguments) > 0 && arguments[0] == "--" {
+		return file, arguments[1:], nil
+	}
+	for _, word := range arguments {
+		if word == "--wait" || word == "-w" {
+			cmd.PrintErrf("note: %s stands behind %s, so the program gets it; stoker's options go before the program\n", word, file)
+		}
+	}
+	return file, arguments, nil
+}
+
+// started prints a job that was just started and, if that is asked for, how it goes on.
+func (u *user) started(cmd *cobra.Command, c *client.Client, started client.Job, wait bool) error {
+	if !wait {
+		if u.output.json() {
+			return printJSON(cmd, started)
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), plainLine(started.ID))
+		return err
+	}
+	if !u.output.json() {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), plainLine(started.ID)); err != nil {
+			return err
+		}
+	}
+	ended, err := newWaiting(cmd, c, started).run(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if u.output.json() {
+		if err := printJSON(cmd, ended); err != nil {
+			return err
+		}
+	}
+	if ended.Outcome.Result != job.ResultSucceeded {
+		sayFailure(cmd, c, ended)
+		return errSaid
+	}
+	return nil
+}
+
+// submission is the options of a submission.
+type submission struct {
+	jobspec.Spec
+	pyFiles, jars, files, archives string
+	conf, secretConf, labels       keyValues
+	retries                        int
+	rerunAfterStart                bool
+	refused                        refusals
+}
+
+// flags defines spark-submit's own options, then Stoker's.
+//
+// Source of the former: Spark 3.5, SparkSubmitOptionParser and SparkSubmitArguments.
+func (s *submission) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.ClassName, "class", "", "main class of a .jar")
+	f.StringVar(&s.Name, "name", "", "name of the job (default: the program's file name)")
+	f.VarP(&s.conf, "conf", "c", "spark.* key and its value; may repeat")
+	f.StringVar(&s.pyFiles, "py-files", "", ".py, .zip and .egg files to import from, separated by commas")
+	f.StringVar(&s.files, "files", "", "files for the working directories, separated by commas; FILE#NAME renames")
+	f.StringVar(&s.jars, "jars", "", "jars for the class path, separated by commas")
+	f.StringVar(&s.archives, "archives", "", "archives to unpack in the working directories, separated by commas; FILE#NAME renames")
+	r := &s.Resources
+	f.StringVar(&r.DriverMemory, "driver-memory", "", "memory of the driver, such as 4g")
+	f.StringVar(&r.DriverMemoryOverhead, "driver-memory-overhead", "", "memory of the driver beside its heap")
+	f.IntVar(&r.DriverCores, "driver-cores", 0, "cores of the driver")
+	f.StringVar(&r.ExecutorMemory, "executor-memory", "", "memory of each executor, such as 4g")
+	f.StringVar(&r.ExecutorMemoryOverhead, "executor-memory-overhead", "", "memory of each executor beside its heap")
+	f.IntVar(&r.ExecutorCores, "executor-cores", 0, "cores of each executor")
+	f.IntVar(&r.NumExecutors, "num-executors", 0, "how many executors; the first number of them under dynamic allocation")
+	f.StringVar(&s.Queue, "queue", "", "queue of the cluster")
+	for _, o := range confOptions {
+		f.Var(&confValue{&s.conf, o.key}, o.name, o.usage)
+	}
+
+	f.StringVar(&s.Cluster, "cluster", "", "cluster to run on (default: the server's)")
+	f.StringVar(&s.Profile, "profile", "", "profile of the cluster to start from")
+	f.Var(&s.labels, "label", "label to find the job by, key=value; may repeat")
+	f.Var(&s.secretConf, "secret-conf", "spark.* key and the name of the secret that is its value, key=secret; may repeat")
+	f.StringVar(&s.Timeouts.Deadline, "deadline", "", "how long the whole job may take, queueing included: 90s, 15m, 2h")
+	f.StringVar(&s.Timeouts.Run, "run-limit", "", "how long the application may run")
+	f.IntVar(&s.retries, "retries", 0, "further attempts after failures of the infrastructure (default: the server's)")
+	f.BoolVar(&s.rerunAfterStart, "rerun-after-start", false, "allow them although the program may have begun")
+	s.refused.flags(cmd)
+}
+
+// confOptions are options of spark-submit that only stand for a key.
+var confOptions = []struct{ name, key, usage string }{
+	{"driver-java-options", "spark.driver.extraJavaOptions", "options of the driver's JVM"},
+	{"driver-class-path", "spark.driver.extraClassPath", "class path of the driver"},
+	{"driver-library-path", "spark.driver.extraLibraryPath", "library path of the driver"},
+}
+
+// confValue is the value of one key.
+type confValue struct {
+	conf *keyValues
+	key  string
+}
+
+// String is the value that was given.
+func (v *confValue) String() string {
+	if v.conf == nil {
+		return ""
+	}
+	return (*v.conf)[v.key]
+}
+
+// Set takes it.
+func (v *confValue) Set(text string) error { return v.conf.Set(v.key + "=" + text) }
+
+// Type is what help calls it.
+func (v *confValue) Type() string { return "string" }
+
+// spec is what the options ask for, with files as they were named.
+func (s *submission) spec(cmd *cobra.Command, file string, arguments []string) (jobspec.Spec, error) {
+	spec := s.Spec
+	spec.File, spec.Args = file, arguments
+	spec.Conf, spec.SecretConf, spec.Labels = s.conf, s.secretConf, s.labels
+	spec.PyFiles, spec.Jars, spec.Files, spec.Archives = commaList(s.pyFiles), commaList(s.jars), commaList(s.files), commaList(s.archives)
+	if changed := cmd.Flags().Changed; changed("retries") || changed("rerun-after-start") {
+		spec.Retry = &jobspec.Retry{RerunAfterStart: s.rerunAfterStart}
+		if changed("retries") {
+			spec.Retry.InfrastructureRetries = &s.retries
+		}
+	}
+	var problems []string
+	for _, name := range []string{"driver-cores", "executor-cores", "num-executors", "retries"} {
+		if f := cmd.Flags().Lookup(name); f.Changed && (strings.HasPrefix(f.Value.String(), "-") || f.Value.String() == "0" && name != "retries") {
+			problems = append(problems, fmt.Sprintf("--%s must be positive, got %s", name, f.Value))
+		}
+	}
+	if len(problems) > 0 {
+		return spec, job.Invalid("the job cannot be submitted", problems)
+	}
+	return spec, nil
+}
+
+// commaList splits as Spark does: white space around names and empty ones are dropped.
+func commaList(text string) []string {
+	var list []string
+	for _, one := range strings.Split(text, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			list = append(list, one)
+		}
+	}
+	return list
+}
