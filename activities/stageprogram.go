@@ -104,5 +104,13 @@ func (s *staging) writeProgram(ctx context.Context, m job.Manifest, spec job.Spe
 	if err != nil {
 		return err
 	}
-	return s.putAll(ctx, dirs, []job.WorkFile{launch})
+	files := []job.WorkFile{launch}
+	if s.in.Request != nil {
+		request, err := jsonFile(spark.FileRequest, s.in.Request)
+		if err != nil {
+			return err
+		}
+		files = append(files, request)
+	}
+	return s.putAll(ctx, dirs, files)
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ type Temporal interface {
 	Namespace(ctx context.Context) (name, id string, err error)
 	// Workflow looks for one by its id, which is exact; visibility is not.
 	Workflow(ctx context.Context, workflowID string) (WorkflowState, error)
+	// Adopt starts the workflow of a job that an earlier history has launched, unless it
+	// is there.
+	Adopt(ctx context.Context, key job.Key, request *job.Request) error
 	// Interrupted reads what a workflow that was ended from outside knew of its job.
 	Interrupted(ctx context.Context, workflowID string) (InterruptedJob, error)
 }
@@ -407,6 +411,102 @@ func (s *Sweep) SweepInterrupted(ctx context.Context, in SweepInterruptedInput) 
 	defer beat(ctx, nil)()
 	found, err := s.temporal.Interrupted(ctx, in.WorkflowID)
 	return found, classify(err)
+}
+
+// SweepFindInput names a job whose history is lost.
+type SweepFindInput struct {
+	Cluster string `json:"cluster"`
+	// Job is its name.
+	Job string `json:"job"`
+}
+
+// SweepFindResult is its last attempt; 0 is none.
+type SweepFindResult struct {
+	Attempt     int    `json:"attempt"`
+	Application string `json:"application,omitempty"`
+	// Sent: a request that launches it may have gone out.
+	Sent bool `json:"sent,omitempty"`
+}
+
+// SweepFind looks for the last attempt of a job that was reserved. Another namespace than
+// the one on record is a conflict: the job may be looked after there. It only reads.
+func (s *Sweep) SweepFind(ctx context.Context, in SweepFindInput) (SweepFindResult, error) {
+	defer beat(ctx, nil)()
+	var result SweepFindResult
+	cluster, err := s.clusters.of(in.Cluster)
+	if err != nil {
+		return result, classify(err)
+	}
+	if _, err := s.sameNamespace(ctx, cluster, false); err != nil {
+		return result, classify(err)
+	}
+	numbers, err := listDirs(ctx, cluster.Stores.Default, path.Join(cluster.Root, in.Job))
+	if err != nil {
+		return result, classify(err)
+	}
+	for _, number := range numbers {
+		n, err := strconv.Atoi(number)
+		if err != nil || n <= result.Attempt {
+			continue
+		}
+		reservation, err := readReservation(ctx, cluster, job.AttemptOf(in.Job, n))
+		if err != nil {
+			return result, classify(err)
+		}
+		if reservation != nil && reservation.Installation == cluster.Installation {
+			result = SweepFindResult{Attempt: n, Application: reservation.Application}
+		}
+	}
+	if result.Attempt > 0 {
+		id, err := identify(ctx, cluster, job.AttemptOf(in.Job, result.Attempt))
+		if err != nil {
+			return result, classify(err)
+		}
+		result.Application = cmp.Or(id, result.Application)
+		intent := path.Join(spark.JobDir(cluster.Root, job.AttemptOf(in.Job, result.Attempt)), spark.FileIntent)
+		switch _, err := cluster.Stores.Default.Stat(ctx, intent); {
+		case err == nil:
+			result.Sent = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return result, classify(storeError("look for "+intent, err))
+		}
+	}
+	return result, nil
+}
+
+// SweepAdoptInput names an attempt that Temporal does not know.
+type SweepAdoptInput struct {
+	Cluster string      `json:"cluster"`
+	Attempt job.Attempt `json:"attempt"`
+}
+
+// SweepAdopt starts a workflow that goes on with a job that Temporal does not know. One
+// that is there already is no error.
+func (s *Sweep) SweepAdopt(ctx context.Context, in SweepAdoptInput) error {
+	defer beat(ctx, nil)()
+	cluster, err := s.clusters.of(in.Cluster)
+	if err != nil {
+		return classify(err)
+	}
+	key, ok := job.ParseName(in.Attempt.Job)
+	if !ok {
+		return classify(job.Errorf(job.CodeInvalid, "job %s: its name does not tell its id; its document does", in.Attempt.Job))
+	}
+	var request *job.Request
+	if key.Source == job.SourceAPI {
+		name := path.Join(spark.JobDir(cluster.Root, in.Attempt), spark.FileRequest)
+		data, err := readFile(ctx, cluster.Stores.Default, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return classify(job.Errorf(job.CodeNotFound, "job %s left nothing that says what it is", in.Attempt.Job))
+		}
+		if err != nil {
+			return classify(storeError("read "+name, err))
+		}
+		if err := json.Unmarshal(data, &request); err != nil || request == nil {
+			return classify(job.Errorf(job.CodeInvalid, "%s says nothing of job %s", name, in.Attempt.Job))
+		}
+	}
+	return classify(s.temporal.Adopt(ctx, key, request))
 }
 
 // SweepOrphanInput names an application without a directory.

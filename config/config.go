@@ -65,6 +65,9 @@ type Jobs struct {
 type Starter struct {
 	// PollInterval between two looks at model-manage.
 	PollInterval time.Duration `koanf:"pollInterval"`
+	// ReconcileInterval is how often jobs are looked for that wait or run at model-manage
+	// and have no workflow; 0 leaves that to "stoker admin reconcile".
+	ReconcileInterval time.Duration `koanf:"reconcileInterval"`
 }
 
 // Worker is the role that runs workflows and activities.
@@ -150,7 +153,7 @@ func Default() Config {
 			InfrastructureRetries: 2,
 		},
 		API:     DefaultAPI(),
-		Starter: Starter{PollInterval: 2 * time.Second},
+		Starter: Starter{PollInterval: 2 * time.Second, ReconcileInterval: time.Minute},
 		Worker: Worker{
 			HTTPAddress: "127.0.0.1:9464", StopTimeout: 30 * time.Second, ControlSlots: 200, TransferSlots: 8,
 		},
@@ -216,6 +219,9 @@ func (c Config) Validate() error {
 	c.Sweep.validate(addf)
 	if c.Starter.PollInterval < 100*time.Millisecond {
 		addf("starter.pollInterval: must be at least 100ms, got %s", c.Starter.PollInterval)
+	}
+	if c.Starter.ReconcileInterval < 0 {
+		addf("starter.reconcileInterval: must not be negative, got %s", c.Starter.ReconcileInterval)
 	}
 	if c.Worker.StopTimeout <= 0 || c.Worker.ControlSlots <= 0 || c.Worker.TransferSlots <= 0 {
 		addf("worker: stopTimeout, controlSlots and transferSlots must be positive")

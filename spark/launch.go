@@ -15,6 +15,9 @@ const (
 
 	// FileStaged is written last by STAGE; SUBMIT needs it.
 	FileStaged = "staged.json"
+	// FileRequest is what a job asked for that no other service holds, so that it can be
+	// gone on with when its history is lost.
+	FileRequest = "request.json"
 	// FileLaunch holds the Launch, mode 0600.
 	FileLaunch = "launch.json"
 	// FileJob is the Python driver's input.

@@ -33,7 +33,15 @@ type Options struct {
 	Registry Registry
 	// PollInterval between two looks.
 	PollInterval time.Duration
-	Logger       *slog.Logger
+	// Reporter ends jobs that nobody else can; ReconcileInterval is how often they are
+	// looked for, 0 for never, and Grace how long they must have been without a workflow.
+	Reporter          Reporter
+	ReconcileInterval time.Duration
+	Grace             time.Duration
+	// TrustDocuments counts that time from a document's last change, for an operator who
+	// does not want to wait.
+	TrustDocuments bool
+	Logger         *slog.Logger
 }
 
 // Starter looks for jobs.
@@ -43,6 +51,8 @@ type Starter struct {
 	settled *recent
 	// failing: the last look failed, which is logged once.
 	failing bool
+	// orphaned says since when a document is known to have no workflow.
+	orphaned map[string]time.Time
 }
 
 // maxSettled bounds what is remembered.
@@ -53,7 +63,10 @@ func New(options Options) (*Starter, error) {
 	if options.Client == nil || options.Registry == nil || options.Logger == nil || options.PollInterval <= 0 {
 		return nil, errors.New("a starter needs a temporal client, a registry, a poll interval and a logger")
 	}
-	return &Starter{options: options, settled: newRecent(maxSettled)}, nil
+	if options.ReconcileInterval > 0 && (options.Reporter == nil || options.Grace <= 0) {
+		return nil, errors.New("a starter that reconciles needs a reporter and a grace")
+	}
+	return &Starter{options: options, settled: newRecent(maxSettled), orphaned: map[string]time.Time{}}, nil
 }
 
 // Run looks until ctx ends. A registry or a Temporal that is down delays jobs
@@ -62,8 +75,15 @@ func (s *Starter) Run(ctx context.Context) error {
 	s.options.Logger.Info("starter started", "poll", s.options.PollInterval)
 	tick := time.NewTicker(s.options.PollInterval)
 	defer tick.Stop()
+	var reconciled time.Time
 	for {
 		s.Look(ctx)
+		if every := s.options.ReconcileInterval; every > 0 && time.Since(reconciled) >= every {
+			reconciled = time.Now()
+			if _, err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
+				s.options.Logger.Warn("cannot reconcile; going on to try", "error", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil

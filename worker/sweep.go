@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -17,6 +16,7 @@ import (
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -24,10 +24,6 @@ import (
 type sweepServer struct {
 	client    client.Client
 	namespace string
-
-	mu sync.Mutex
-	// id of the namespace, which never changes.
-	id string
 }
 
 var _ activities.Temporal = (*sweepServer)(nil)
@@ -35,21 +31,16 @@ var _ activities.Temporal = (*sweepServer)(nil)
 // askTimeout bounds one question.
 const askTimeout = 10 * time.Second
 
-// Namespace implements activities.Temporal.
+// Namespace implements activities.Temporal. It asks each time: the server may have
+// another database than when this process began.
 func (s *sweepServer) Namespace(ctx context.Context) (name, id string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.id != "" {
-		return s.namespace, s.id, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	described, err := s.client.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.namespace})
 	if err != nil {
 		return "", "", job.Errorf(job.CodeUnavailable, "ask temporal for namespace %s: %w", s.namespace, err)
 	}
-	s.id = described.GetNamespaceInfo().GetId()
-	return s.namespace, s.id, nil
+	return s.namespace, described.GetNamespaceInfo().GetId(), nil
 }
 
 // Workflow implements activities.Temporal.
@@ -75,6 +66,11 @@ func (s *sweepServer) Workflow(ctx context.Context, workflowID string) (activiti
 	case enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, enums.WORKFLOW_EXECUTION_STATUS_FAILED, enums.WORKFLOW_EXECUTION_STATUS_CANCELED:
 	}
 	return state, nil
+}
+
+// Adopt implements activities.Temporal.
+func (s *sweepServer) Adopt(ctx context.Context, key job.Key, request *job.Request) error {
+	return starter.Adopt(ctx, s.client, key, request)
 }
 
 // Interrupted implements activities.Temporal. What the workflow was started with is in
@@ -172,4 +168,19 @@ func (w *Worker) scheduleSweep(ctx context.Context, cluster string, every time.D
 		return fmt.Errorf("update the schedule: %w", err)
 	}
 	return nil
+}
+
+// SweepNow sweeps a cluster and waits for the end.
+func SweepNow(ctx context.Context, c client.Client, in workflows.SweepInput) (workflows.SweepResult, error) {
+	var result workflows.SweepResult
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.SweepID(in.Cluster), TaskQueue: workflows.QueueCentral,
+		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            "sweep of cluster " + in.Cluster + " by hand",
+	}, workflows.TypeSweep, in)
+	if err != nil {
+		return result, err
+	}
+	return result, run.Get(ctx, &result)
 }

@@ -23,7 +23,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 	if b.stop.asked() {
 		return nil
 	}
-	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Carry: &Carry{
+	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Adopt: b.adopted, Carry: &Carry{
 		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Application: b.application,
 		Phase: b.phase, Observation: b.observation, Looks: b.looks, Watched: b.watched, Absences: b.absences, Turn: b.turn,
 		StartedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt, DeadlineAt: b.deadlineAt,

@@ -26,6 +26,13 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 	b.spec, b.digest, b.loaded = loaded.Spec, loaded.Digest, true
 	b.valid = len(loaded.Problems) == 0
 	switch {
+	case loaded.Standing.State == job.StandingCancelled && b.adopted:
+		if outcome := b.adopt(closing); outcome != nil {
+			return outcome
+		}
+		b.cancel("its document", CancelRequest{})
+		outcome := b.endEarly(closing)
+		return &outcome
 	case loaded.Standing.State == job.StandingCancelled:
 		b.cancel("its document", CancelRequest{})
 		b.application = loaded.Standing.Application
@@ -37,6 +44,8 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 	case loaded.Standing.State == job.StandingEnded:
 		b.settled = true
 		return endedBefore(loaded.Standing, job.PhaseLoading, "nothing was launched")
+	case b.adopted:
+		// What is wrong with it now does not undo its launch.
 	case len(loaded.Problems) > 0:
 		return invalid(job.PhaseLoading, loaded.Problems)
 	}

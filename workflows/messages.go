@@ -63,6 +63,9 @@ type Input struct {
 	Key job.Key `json:"key"`
 	// Request is the job itself where no other service holds it.
 	Request *job.Request `json:"request,omitempty"`
+	// Adopt follows what an earlier history, which is lost, has launched; nothing is
+	// launched.
+	Adopt bool `json:"adopt,omitempty"`
 	// Carry is set by continue-as-new only.
 	Carry *Carry `json:"carry,omitempty"`
 }

@@ -38,6 +38,8 @@ func SparkBatchJob(ctx workflow.Context, in Input) (Result, error) {
 type batchJob struct {
 	key     job.Key
 	request *job.Request
+	// adopted: the application was launched by a history that is lost.
+	adopted bool
 	log     log.Logger
 
 	spec   job.Spec
@@ -95,7 +97,7 @@ type batchJob struct {
 
 func newBatchJob(ctx workflow.Context, in Input) *batchJob {
 	b := &batchJob{
-		key: in.Key, request: in.Request, phase: job.PhaseLoading, attempt: 1, startedAt: startOf(ctx),
+		key: in.Key, request: in.Request, adopted: in.Adopt, phase: job.PhaseLoading, attempt: 1, startedAt: startOf(ctx),
 		log: log.With(workflow.GetLogger(ctx), "job", in.Key.Name()),
 	}
 	// The starter sets the first phase, which saves an event here.
@@ -158,12 +160,21 @@ func (b *batchJob) work(ctx, closing workflow.Context) (job.Outcome, error) {
 		}
 	}
 	b.startDeadline(ctx)
+	if b.adopted && b.phase.Rank() < job.PhaseWaiting.Rank() {
+		outcome := b.adopt(ctx)
+		if b.stop.asked() {
+			return b.endEarly(closing), nil
+		}
+		if outcome != nil {
+			return *outcome, nil
+		}
+	}
 	for {
 		outcome, err := b.try(ctx, closing)
 		if err != nil {
 			return job.Outcome{}, err
 		}
-		if b.stop.asked() || b.unconfirmed || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt) {
+		if b.stop.asked() || b.unconfirmed || b.adopted || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt) {
 			return outcome, nil
 		}
 		if !b.retire(closing) {

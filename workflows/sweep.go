@@ -26,8 +26,9 @@ type SweepInput struct {
 	Markers   time.Duration `json:"markers,omitempty"`
 	Artifacts time.Duration `json:"artifacts,omitempty"`
 	Logs      time.Duration `json:"logs,omitempty"`
-	// IncludeUnknown ends what Temporal does not know, too.
+	// IncludeUnknown ends what Temporal does not know, too; Adopt goes on with it.
 	IncludeUnknown bool `json:"includeUnknown,omitempty"`
+	Adopt          bool `json:"adopt,omitempty"`
 	// AcceptNamespace makes this namespace the one on record.
 	AcceptNamespace bool `json:"acceptNamespace,omitempty"`
 	// DryRun only looks.
@@ -48,6 +49,8 @@ type SweepResult struct {
 	Cleaned []string `json:"cleaned,omitempty"`
 	// Unknown to Temporal; they are left unless IncludeUnknown says otherwise.
 	Unknown []string `json:"unknown,omitempty"`
+	// Adopted are those of the unknown that have a workflow again.
+	Adopted []string `json:"adopted,omitempty"`
 	Orphans []string `json:"orphans,omitempty"`
 	// Failed are those of the above that could not be ended or cleaned, and why.
 	Failed  []string                     `json:"failed,omitempty"`
@@ -103,7 +106,12 @@ func (s *sweeping) act(ctx workflow.Context, f activities.Finding) error {
 		err = s.unlessDry(func() error { return s.finish(ctx, f, nil, "its workflow has ended") })
 	case activities.VerdictUnknown:
 		s.result.Unknown = append(s.result.Unknown, name)
-		if s.in.IncludeUnknown {
+		switch {
+		case s.in.Adopt:
+			if err = s.unlessDry(func() error { return s.adopt(ctx, f) }); err == nil {
+				s.result.Adopted = append(s.result.Adopted, name)
+			}
+		case s.in.IncludeUnknown:
 			err = s.unlessDry(func() error { return s.endUnknown(ctx, f) })
 		}
 	case activities.VerdictOrphan:
@@ -129,6 +137,12 @@ func (s *sweeping) unlessDry(do func() error) error {
 		return nil
 	}
 	return do()
+}
+
+// adopt gives a job a workflow again.
+func (s *sweeping) adopt(ctx workflow.Context, f activities.Finding) error {
+	return workflow.ExecuteActivity(transferOptions(ctx, s.in.Cluster, "adopt "+f.Attempt.Job), sweep.SweepAdopt,
+		activities.SweepAdoptInput{Cluster: s.in.Cluster, Attempt: f.Attempt}).Get(ctx, nil)
 }
 
 // wordsTerminated is how a job ends whose workflow was terminated.

@@ -109,7 +109,7 @@ func save(path string, c config.Config) error {
 			"runLimit": c.Jobs.RunLimit.String(), "outageLimit": c.Jobs.OutageLimit.String(),
 			"infrastructureRetries": c.Jobs.InfrastructureRetries,
 		},
-		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String()},
+		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String(), "reconcileInterval": c.Starter.ReconcileInterval.String()},
 		"sweep": map[string]any{
 			"interval": c.Sweep.Interval.String(), "grace": c.Sweep.Grace.String(),
 			"keepMarkers": c.Sweep.KeepMarkers.String(), "keepLogs": c.Sweep.KeepLogs.String(),

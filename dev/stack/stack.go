@@ -25,7 +25,6 @@ import (
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/dev/simulator"
 	"github.com/stoker-spark/stoker/dev/temporal"
-	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/wiring"
 	"github.com/stoker-spark/stoker/worker"
@@ -364,14 +363,7 @@ func (s *Stack) awaitReady(ctx context.Context, url string) error {
 }
 
 func (s *Stack) startStarter(ctx context.Context) error {
-	_, registry, err := worker.OpenSources(s.Config)
-	if err != nil {
-		return err
-	}
-	st, err := starter.New(starter.Options{
-		Client: s.Client, Registry: registry, PollInterval: s.Config.Starter.PollInterval,
-		Logger: s.Options.Logger.With("part", "starter"),
-	})
+	st, err := worker.OpenStarter(s.Config, s.Client, s.Options.Logger.With("part", "starter"), false)
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,8 @@ func (b *Bench) writeConfig() {
 		Configure: func(c *config.Config) {
 			c.Starter.PollInterval = 200 * time.Millisecond
 			c.Worker.HTTPAddress = ""
+			// A test that wants them runs them.
+			c.Starter.ReconcileInterval, c.Sweep.Interval = 0, 0
 			for _, s := range b.options.Settings {
 				if s.Configure != nil {
 					s.Configure(c)

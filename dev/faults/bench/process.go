@@ -41,7 +41,7 @@ func (b *Bench) StartProgram(name, program string, env []string, args ...string)
 	defer func() { _ = log.Close() }()     // the process has its own
 	p.cmd = exec.Command(program, args...) //nolint:gosec,noctx // a binary under test, ended by the bench
 	p.cmd.Dir = b.Dir
-	p.cmd.Env = append(b.environment(), env...)
+	p.cmd.Env = append(b.Environment(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// The kernel ends it even if the test binary cannot.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

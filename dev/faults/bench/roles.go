@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// environment that every process gets: nothing of the one that runs the tests
+// Environment that every process gets: nothing of the one that runs the tests
 // but what finds programs.
-func (b *Bench) environment() []string {
+func (b *Bench) Environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.Dir, "LANG=C.UTF-8", "JAVA_HOME=" + b.options.Spark.JavaHome,
 		fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", b.ports.Temporal),

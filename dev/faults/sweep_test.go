@@ -1,0 +1,262 @@
+package faults
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+
+	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/dev/faults/bench"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/starter"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// impatient makes everything that a workflow left count as left after a second.
+func impatient(c *config.Config) { c.Sweep.Grace = time.Second }
+
+func sweepable(t *testing.T, settings ...bench.Setting) *bench.Bench {
+	t.Helper()
+	return newBench(t, append(settings, bench.Setting{Configure: impatient})...)
+}
+
+// admin runs a command of an operator.
+func admin(b *bench.Bench, args ...string) (string, error) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), bench.Binary("stoker"), append([]string{"admin"}, args...)...)
+	cmd.Args = append(cmd.Args, "--config", b.ConfigFile)
+	cmd.Env = b.Environment()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return string(out), &failedCommand{err, stderr.String()}
+	}
+	return string(out), nil
+}
+
+type failedCommand struct {
+	error
+	stderr string
+}
+
+func (f *failedCommand) Error() string { return f.stderr }
+
+// swept runs a sweep by hand.
+func swept(b *bench.Bench, args ...string) workflows.SweepResult {
+	b.Helper()
+	out, err := admin(b, append([]string{"sweep", "-o", "json"}, args...)...)
+	require.NoError(b, err)
+	report := reported(b, out)
+	require.Len(b, report.Clusters, 1)
+	return report.Clusters[0]
+}
+
+// report is what these commands print.
+type report struct {
+	Clusters    []workflows.SweepResult `json:"clusters"`
+	ModelManage starter.Reconciled      `json:"modelManage"`
+}
+
+func reported(b *bench.Bench, out string) report {
+	b.Helper()
+	var r report
+	require.NoError(b, json.Unmarshal([]byte(out), &r), out)
+	return r
+}
+
+// pid of the process in which user code began.
+func pid(j *bench.Job) int {
+	j.Bench.Helper()
+	n, err := strconv.Atoi(j.Starts()[0])
+	require.NoError(j.Bench, err)
+	return n
+}
+
+func terminate(j *bench.Job) {
+	j.Bench.Helper()
+	require.NoError(j.Bench, j.Bench.Client.TerminateWorkflow(j.Bench.Context(), j.Key.WorkflowID(), "", "the test wants it"))
+}
+
+// ended waits until a sweep finds a job, whose workflow must have been closed for a
+// moment.
+func endedBySweep(j *bench.Job, args ...string) {
+	j.Bench.Helper()
+	j.Bench.Eventually("a sweep ends "+j.ID, func() bool {
+		result := swept(j.Bench, args...)
+		require.Empty(j.Bench, result.Failed)
+		return strings.Contains(strings.Join(result.Ended, " "), j.Key.Name())
+	})
+}
+
+// Nobody but Sweep ends a job whose workflow was terminated.
+func TestTerminated(t *testing.T) {
+	b := sweepable(t)
+	b.Worker()
+	b.Starter()
+	require.True(t, swept(b).Recorded, "the first sweep puts the namespace on record")
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	j.Begun()
+	require.Empty(t, swept(b).Ended, "an open workflow looks after its job")
+	terminate(j)
+	endedBySweep(j)
+	require.Equal(t, "ERROR", j.Standing())
+	require.Contains(t, j.Messages(), "terminated by an operator")
+	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, j.Closed())
+	j.CheckEnd(bench.End{Status: modelmanage.StatusError, Starts: 1})
+	record, err := os.ReadFile(filepath.Join(b.Config.Clusters["local"].LogsRoot(), j.Key.Name(), "record.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(record), "terminated by an operator")
+	require.Contains(t, string(record), `"modelId":"model-job-1"`, "what the workflow knew is on record")
+	logs, err := filepath.Glob(filepath.Join(b.Config.Clusters["local"].LogsRoot(), j.Key.Name(), "1", "stdout", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, logs, "logs are archived first")
+	again := swept(b)
+	require.Empty(t, again.Ended)
+	require.Zero(t, again.Looked)
+}
+
+// A schedule does so by itself.
+func TestSweepIsScheduled(t *testing.T) {
+	bench.Long(t)
+	b := sweepable(t, bench.Setting{Configure: func(c *config.Config) { c.Sweep.Interval = 2 * time.Second }})
+	b.Worker()
+	b.Starter()
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	j.Begun()
+	terminate(j)
+	b.Eventually("the document ends", func() bool { return j.Standing() == "ERROR" })
+	b.Eventually("nothing is left", func() bool { return swept(b).Looked == 0 })
+	j.CheckEnd(bench.End{Status: modelmanage.StatusError, Starts: 1})
+}
+
+// Another namespace than the one on record knows none of the jobs, so Sweep refuses to
+// look at them.
+func TestSweepInAnotherNamespace(t *testing.T) {
+	b := sweepable(t)
+	b.Worker()
+	b.Starter()
+	require.True(t, swept(b).Recorded)
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	j.Begun()
+	loseDatabase(b)
+	for _, args := range [][]string{{"sweep"}, {"sweep", "--include-unknown", "--grace", "1ns"}, {"reconcile"}} {
+		_, err := admin(b, args...)
+		require.ErrorContains(t, err, "nothing was touched", "%v", args)
+	}
+	require.Equal(t, "RUNNING", j.Standing())
+	require.NoError(t, syscall.Kill(pid(j), 0), "the application lives")
+
+	out, err := admin(b, "reconcile", "--accept-namespace")
+	require.NoError(t, err)
+	require.Contains(t, out, "adopted")
+	j.Let()
+	j.Ends(bench.Complete)
+	require.Len(t, attemptDirs(j), 1)
+}
+
+// What Temporal does not know is ended only if that is asked for.
+func TestSweepUnknown(t *testing.T) {
+	b := sweepable(t)
+	b.Worker()
+	s := b.Starter()
+	j := b.Create(waiting)
+	j.Reaches("RUNNING")
+	j.Begun()
+	s.Kill()
+	loseDatabase(b)
+	require.True(t, swept(b, "--accept-namespace").Recorded)
+	b.Eventually("a sweep lists it", func() bool { return len(swept(b).Unknown) == 1 })
+	require.NoError(t, syscall.Kill(pid(j), 0), "the application lives")
+	require.Equal(t, "RUNNING", j.Standing())
+
+	result := swept(b, "--include-unknown")
+	require.Equal(t, []string{j.Key.Name() + "/1"}, result.Unknown)
+	require.Empty(t, result.Failed)
+	require.Equal(t, "ERROR", j.Standing())
+	require.Contains(t, j.Messages(), "temporal does not know its workflow")
+	j.CheckEnd(bench.End{Status: modelmanage.StatusError, Starts: 1})
+}
+
+// The database is lost while ten jobs are on their way, from those that nobody has
+// looked at to one that has ended: each is adopted or ended, and none launched again.
+func TestDatabaseLostWithTenJobs(t *testing.T) {
+	bench.Long(t)
+	b := sweepable(t, bench.Setting{Configure: func(c *config.Config) {
+		local := c.Clusters["local"]
+		local.Local.Concurrency = 4
+		c.Clusters["local"] = local
+	}})
+	w, s := b.Worker(), b.Starter()
+	require.True(t, swept(b).Recorded)
+	jobs := make([]*bench.Job, 10)
+	for i := range jobs {
+		jobs[i] = b.Create(waiting)
+	}
+	running := func() int {
+		n := 0
+		for _, j := range jobs {
+			if len(j.Starts()) > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	b.Eventually("four of them run", func() bool { return running() == 4 })
+	w.Kill()
+	s.Kill()
+	for i, j := range jobs {
+		if i%2 == 0 {
+			j.Let() // some end while nobody looks
+		}
+	}
+	loseDatabase(b)
+	b.Worker()
+	_, err := admin(b, "reconcile", "--accept-namespace")
+	require.NoError(t, err)
+	out, err := admin(b, "reconcile", "--grace", "1s", "-o", "json")
+	require.NoError(t, err, out)
+	b.Starter() // those that were never looked at are CREATED still
+	for _, j := range jobs {
+		j.Let()
+	}
+	for _, j := range jobs {
+		b.Eventually(j.ID+" ends", func() bool { return modelmanage.Status(j.Standing()).Terminal() })
+		require.LessOrEqual(t, len(j.Starts()), 1, "%s was launched again", j.ID)
+	}
+	b.Eventually("nothing is left", func() bool { return swept(b).Looked == 0 })
+	for _, j := range jobs {
+		if len(j.Starts()) == 1 {
+			require.Equal(t, "COMPLETE", j.Standing(), "%s: %s", j.ID, j.Messages())
+		}
+	}
+}
+
+// A document that waits without anything on the cluster, and without a workflow, ends.
+func TestReconcileEndsWhatIsNowhere(t *testing.T) {
+	b := sweepable(t)
+	b.Worker()
+	j := b.CreateChanged(returning, func(document bench.Object) { document["jobStatus"] = "WAITING" })
+	out, err := admin(b, "reconcile", "-o", "json")
+	require.NoError(t, err)
+	require.Equal(t, 1, reported(b, out).ModelManage.Looked)
+	b.Eventually("it ends", func() bool {
+		_, err := admin(b, "reconcile")
+		require.NoError(t, err)
+		return j.Standing() == "ERROR"
+	})
+	require.Contains(t, j.Messages(), "nothing was launched")
+	require.Empty(t, j.Starts())
+}

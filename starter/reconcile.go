@@ -1,0 +1,182 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
+	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+// Reporter tells model-manage how a job ended.
+type Reporter interface {
+	Report(ctx context.Context, id string, report job.Report) (job.Standing, error)
+}
+
+var _ Reporter = (*modelmanage.Source)(nil)
+
+// Reconciled is what a reconciliation did, by job.
+type Reconciled struct {
+	// Looked is how many documents are WAITING or RUNNING.
+	Looked int `json:"looked"`
+	// Adopted have a workflow again; Ended were set to ERROR.
+	Adopted []string `json:"adopted,omitempty"`
+	Ended   []string `json:"ended,omitempty"`
+	// Left are without an open workflow, and not touched yet; each says why.
+	Left []string `json:"left,omitempty"`
+}
+
+// Reconcile looks for documents of our engines that are WAITING or RUNNING although no
+// workflow moves them: Temporal's database was lost or restored, or a workflow was
+// terminated. One with an application is adopted; one without ends with ERROR when it
+// has been so for the grace period. What a terminated workflow left is Sweep's.
+func (s *Starter) Reconcile(ctx context.Context) (Reconciled, error) {
+	var result Reconciled
+	open, err := s.open(ctx)
+	if err != nil {
+		return result, err
+	}
+	seen := map[string]bool{}
+	for _, status := range []modelmanage.Status{modelmanage.StatusWaiting, modelmanage.StatusRunning} {
+		err := s.options.Registry.List(ctx, status, func(found modelmanage.Summary) error {
+			key := job.Key{Source: job.SourceModelManage, ID: found.ID}
+			if seen[found.ID] {
+				return nil
+			}
+			seen[found.ID] = true
+			result.Looked++
+			if open[key.WorkflowID()] {
+				return nil
+			}
+			return s.reconcile(ctx, key, found, &result)
+		})
+		if err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// open lists the workflows of jobs that are open, as visibility has it: enough to pass
+// over most jobs, and never a reason to touch one.
+func (s *Starter) open(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	var token []byte
+	for {
+		page, err := s.openPage(ctx, token)
+		if err != nil {
+			return nil, fmt.Errorf("list the open jobs: %w", err)
+		}
+		for _, info := range page.GetExecutions() {
+			ids[info.GetExecution().GetWorkflowId()] = true
+		}
+		if token = page.GetNextPageToken(); len(token) == 0 {
+			return ids, nil
+		}
+	}
+}
+
+func (s *Starter) openPage(ctx context.Context, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return s.options.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Query:    "WorkflowType = '" + workflows.TypeSparkBatchJob + "' AND ExecutionStatus = 'Running'",
+		PageSize: 1000, NextPageToken: token,
+	})
+}
+
+// reconcile decides about one document whose workflow is not among the open ones.
+func (s *Starter) reconcile(ctx context.Context, key job.Key, found modelmanage.Summary, result *Reconciled) error {
+	status, err := s.workflow(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, status == enums.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return nil // visibility comes later
+	case status == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, status == enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		result.Left = append(result.Left, key.Name()+": its workflow was terminated; Sweep ends it")
+		return nil
+	case status == notThere && found.Application != "":
+		if err := Adopt(ctx, s.options.Client, key, nil); err != nil {
+			return err
+		}
+		s.options.Logger.Warn("job adopted: temporal did not know it, and it has an application", "job", key.Name(), "app", found.Application)
+		result.Adopted = append(result.Adopted, key.Name())
+		return nil
+	}
+	since := s.since(key, found)
+	if age := time.Since(since); age < s.options.Grace {
+		result.Left = append(result.Left, fmt.Sprintf("%s: without a workflow for %s; ended after %s", key.Name(), age.Round(time.Second), s.options.Grace))
+		return nil
+	}
+	words := "temporal does not know its workflow, and nothing was launched"
+	if status != notThere {
+		words = "its workflow has ended and could not tell how"
+	}
+	report := job.Report{
+		Milestone: job.MilestoneEnded, Application: found.Application, EndedAt: time.Now().UTC(),
+		Outcome: job.Failed(job.ClassInfrastructure, job.PhaseReporting, "%s", words),
+	}
+	if _, err := s.options.Reporter.Report(ctx, key.ID, report); err != nil {
+		return fmt.Errorf("end job %s: %w", key, err)
+	}
+	s.options.Logger.Warn("job ended: "+words, "job", key.Name())
+	delete(s.orphaned, key.Name())
+	result.Ended = append(result.Ended, key.Name())
+	return nil
+}
+
+// notThere stands for a workflow that Temporal does not know.
+const notThere = enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
+
+func (s *Starter) workflow(ctx context.Context, key job.Key) (enums.WorkflowExecutionStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	described, err := s.options.Client.DescribeWorkflowExecution(ctx, key.WorkflowID(), "")
+	var missing *serviceerror.NotFound
+	switch {
+	case errors.As(err, &missing):
+		return notThere, nil
+	case err != nil:
+		return notThere, fmt.Errorf("look for the workflow of job %s: %w", key, err)
+	}
+	return described.GetWorkflowExecutionInfo().GetStatus(), nil
+}
+
+// since is from when on a document is known to have no workflow: its clock is another
+// one, so it is this starter that has to have seen it.
+func (s *Starter) since(key job.Key, found modelmanage.Summary) time.Time {
+	first, ok := s.orphaned[key.Name()]
+	if !ok {
+		first = time.Now()
+		if s.options.TrustDocuments && !found.UpdatedAt.IsZero() {
+			first = found.UpdatedAt
+		}
+		s.orphaned[key.Name()] = first
+	}
+	return first
+}
+
+// Adopt starts the workflow of a job that an earlier history has launched: it looks for
+// the application, and never launches one. A job that is open stays as it is.
+func Adopt(ctx context.Context, c client.Client, key job.Key, request *job.Request) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	options := jobs.RegisteredOptions(key, "adopted", "")
+	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	_, err := c.ExecuteWorkflow(ctx, options, workflows.TypeSparkBatchJob, workflows.Input{Key: key, Request: request, Adopt: true})
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if err == nil || errors.As(err, &started) {
+		return nil
+	}
+	return job.Errorf(job.CodeUnavailable, "adopt job %s: %w", key, err)
+}
