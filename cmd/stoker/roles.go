@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/worker"
 )
@@ -97,16 +95,7 @@ func starterCommand(flags *common) *cobra.Command {
 				return err
 			}
 			defer temporal.Close()
-			_, registry, err := worker.OpenSources(c)
-			if err != nil {
-				return err
-			}
-			if registry == nil {
-				return errors.New("the starter takes jobs from model-manage: set modelManage.baseUrl, or run no starter")
-			}
-			s, err := starter.New(starter.Options{
-				Client: temporal, Registry: registry, PollInterval: c.Starter.PollInterval, Logger: logger,
-			})
+			s, err := worker.OpenStarter(c, temporal, logger, false)
 			if err != nil {
 				return err
 			}
@@ -117,6 +106,7 @@ func starterCommand(flags *common) *cobra.Command {
 
 func adminCommand(flags *common) *cobra.Command {
 	admin := &cobra.Command{Use: "admin", Short: "Set up and look after an installation"}
+	admin.AddCommand(sweepCommand(flags), reconcileCommand(flags))
 	admin.AddCommand(&cobra.Command{
 		Use: "init", Short: "Register the search attributes the namespace lacks", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
