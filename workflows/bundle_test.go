@@ -24,11 +24,15 @@ type bundle struct {
 	t   *testing.T
 	env *testsuite.TestWorkflowEnvironment
 	key job.Key
+	// request of a job that has no other source.
+	request *job.Request
 
 	mu    sync.Mutex
 	calls []string
 	// reports in the order they were delivered.
 	reports []activities.ReportInput
+	// records that were kept.
+	records []job.Record
 
 	spec     job.Spec
 	load     func() (activities.LoadResult, error)
@@ -156,7 +160,15 @@ func (b *bundle) register() {
 	})
 	named("Clean", func(_ context.Context, in activities.CleanInput) error {
 		b.called("clean")
+		if in.Record != nil {
+			b.records = append(b.records, *in.Record)
+		}
 		return b.cleaning(in)
+	})
+	named("Archive", func(_ context.Context, in activities.ArchiveInput) error {
+		b.called("archive")
+		b.records = append(b.records, in.Record)
+		return nil
 	})
 	b.env.RegisterWorkflowWithOptions(SparkBatchJob, workflow.RegisterOptions{Name: TypeSparkBatchJob})
 }
@@ -190,7 +202,9 @@ func (b *bundle) count(what string) int {
 	return n
 }
 
-func (b *bundle) run() { b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key}) }
+func (b *bundle) run() {
+	b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key, Request: b.request})
+}
 
 // outcome is the outcome of the finished workflow, however it closed.
 func (b *bundle) outcome() job.Outcome { return b.result().Outcome }

@@ -1,0 +1,76 @@
+package workflows
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/job"
+)
+
+// What is to be known of an ended job is kept before its files are deleted.
+func TestRecord(t *testing.T) {
+	b := setup(t)
+	b.request = &job.Request{User: "ann", Digest: "d"}
+	b.run()
+	require.Len(t, b.records, 1)
+	r := b.records[0]
+	require.Equal(t, job.RecordVersion, r.Version)
+	require.Equal(t, "model-manage-7", r.ID)
+	require.Equal(t, b.key, r.Key)
+	require.Equal(t, b.spec, r.Spec)
+	require.Equal(t, b.request, r.Request)
+	require.Equal(t, b.outcome(), r.Outcome)
+	require.Equal(t, "local-model-manage-7/1", r.Application)
+	require.Equal(t, 1, r.Attempts)
+	require.False(t, r.SubmittedAt.IsZero() || r.RunAt.IsZero() || r.WaitingAt.IsZero() || r.RunningAt.IsZero() || r.EndedAt.IsZero())
+	require.NotEmpty(t, r.RunID)
+}
+
+// An attempt that is given up for another one has no record of its own.
+func TestRecordIsOfTheLastAttempt(t *testing.T) {
+	b := setup(t)
+	b.observe = b.observing(
+		job.Observation{State: job.StateFailed, Restarted: true, Began: job.BeganNo},
+		job.Observation{State: job.StateRunning, Began: job.BeganYes}, succeeded(),
+	)
+	b.run()
+	require.Equal(t, 2, b.count("clean"))
+	require.Len(t, b.records, 1)
+	require.Equal(t, 2, b.records[0].Attempts)
+}
+
+// Without a directory to clean, the record alone is kept; of a job that was never one,
+// because it is invalid, there is none.
+func TestRecordWithoutADirectory(t *testing.T) {
+	b := setup(t)
+	b.load = func() (activities.LoadResult, error) {
+		return activities.LoadResult{Spec: b.spec, Standing: job.Standing{State: job.StandingCancelled}}, nil
+	}
+	b.run()
+	require.Equal(t, 1, b.count("archive"))
+	require.Zero(t, b.count("clean"))
+	require.Equal(t, job.ResultCancelled, b.records[0].Outcome.Result)
+}
+
+func TestInvalidJobHasNoRecord(t *testing.T) {
+	b := setup(t)
+	b.load = func() (activities.LoadResult, error) {
+		return activities.LoadResult{Spec: b.spec, Standing: job.Standing{State: job.StandingOpen}, Problems: []string{"no model"}}, nil
+	}
+	b.run()
+	require.Empty(t, b.records)
+}
+
+// An application that may live keeps its directory, and its job has a record all the same.
+func TestRecordOfWhatWasNotConfirmedGone(t *testing.T) {
+	b := setup(t)
+	b.observe = b.observing(job.Observation{State: job.StateRunning, Began: job.BeganYes})
+	b.kill = func(activities.KillInput) error { return final(job.CodeUnauthorized, "not yours") }
+	b.after(1, func() { b.env.CancelWorkflow() })
+	b.run()
+	require.Equal(t, 1, b.count("archive"))
+	require.Zero(t, b.count("clean"))
+	require.Equal(t, job.ResultCancelled, b.records[0].Outcome.Result)
+}

@@ -1,0 +1,302 @@
+package workflows
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/stoker-spark/stoker/activities"
+	"github.com/stoker-spark/stoker/job"
+)
+
+// sweepBundle is a sweep over what a test says was found.
+type sweepBundle struct {
+	*testing.T
+	env      *testsuite.TestWorkflowEnvironment
+	findings []activities.Finding
+	list     func(activities.SweepListInput) error
+	kill     func(activities.KillInput) error
+
+	mu    sync.Mutex
+	calls []string
+	ended []activities.ReportInput
+	clean []activities.CleanInput
+}
+
+func setupSweep(t *testing.T, verdicts ...activities.Verdict) *sweepBundle {
+	t.Helper()
+	t.Parallel()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(quiet{})
+	b := &sweepBundle{T: t, env: suite.NewTestWorkflowEnvironment()}
+	for _, v := range verdicts {
+		b.findings = append(b.findings, activities.Finding{
+			Verdict: v, Attempt: job.AttemptOf("model-manage-"+string(v), 1), Application: "app-" + string(v),
+		})
+	}
+	b.list = func(activities.SweepListInput) error { return nil }
+	b.kill = func(activities.KillInput) error { return nil }
+	named := func(name string, fn any) { b.env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
+	named("SweepList", func(_ context.Context, in activities.SweepListInput) (activities.SweepListResult, error) {
+		b.called("list")
+		return activities.SweepListResult{Findings: b.findings, Looked: len(b.findings)}, b.list(in)
+	})
+	named("SweepInterrupted", func(_ context.Context, in activities.SweepInterruptedInput) (activities.InterruptedJob, error) {
+		b.called("read " + in.WorkflowID)
+		return activities.InterruptedJob{
+			Key: job.Key{Source: job.SourceModelManage, ID: "7"}, Spec: job.Spec{ModelID: "m"}, Phase: job.PhaseRunning, RunID: "run",
+		}, nil
+	})
+	named("SweepAdopt", func(_ context.Context, in activities.SweepAdoptInput) error {
+		b.called("adopt " + in.Attempt.Job)
+		return nil
+	})
+	named("SweepOrphan", func(_ context.Context, in activities.SweepOrphanInput) error {
+		b.called("kill orphan " + in.Application)
+		return nil
+	})
+	named("SweepExpire", func(_ context.Context, in activities.SweepExpireInput) (activities.SweepExpireResult, error) {
+		b.called("expire")
+		return activities.SweepExpireResult{Jobs: 3}, nil
+	})
+	named("Kill", func(_ context.Context, in activities.KillInput) error {
+		b.called("kill " + in.Attempt.Job)
+		return b.kill(in)
+	})
+	named("ReportEnd", func(_ context.Context, in activities.ReportInput) (activities.ReportResult, error) {
+		b.called("report " + in.Attempt.Job)
+		b.ended = append(b.ended, in)
+		return activities.ReportResult{}, nil
+	})
+	named("Clean", func(_ context.Context, in activities.CleanInput) error {
+		b.called("clean " + in.Attempt.Job)
+		b.clean = append(b.clean, in)
+		return nil
+	})
+	b.env.RegisterWorkflowWithOptions(Sweep, workflow.RegisterOptions{Name: TypeSweep})
+	return b
+}
+
+func (b *sweepBundle) called(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, what)
+}
+
+func (b *sweepBundle) run(change func(*SweepInput)) SweepResult {
+	b.Helper()
+	in := SweepInput{Cluster: "local", Grace: time.Minute}
+	change(&in)
+	b.env.ExecuteWorkflow(TypeSweep, in)
+	require.NoError(b, b.env.GetWorkflowError())
+	var result SweepResult
+	require.NoError(b, b.env.GetWorkflowResult(&result))
+	return result
+}
+
+func asScheduled(*SweepInput) {}
+
+func TestSweepEndsATerminatedJobInOrder(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted)
+	result := b.run(asScheduled)
+	require.Equal(t, []string{
+		"list", "read sparkjob-model-manage-interrupted", "kill model-manage-interrupted", "report model-manage-interrupted",
+		"clean model-manage-interrupted", "expire",
+	}, b.calls)
+	require.Equal(t, []string{"model-manage-interrupted/1"}, result.Ended)
+	require.Equal(t, 3, result.Expired.Jobs)
+	end := b.ended[0]
+	require.Equal(t, job.MilestoneEnded, end.Milestone)
+	require.Equal(t, "7", end.Key.ID, "the document is that of the workflow's input, whatever its name")
+	require.Equal(t, job.Failed(job.ClassKilled, job.PhaseRunning, "terminated by an operator"), end.Outcome)
+	record := b.clean[0].Record
+	require.NotNil(t, record)
+	require.Equal(t, "m", record.Spec.ModelID)
+	require.Equal(t, end.Outcome, record.Outcome)
+}
+
+// Nobody is told anything of a job that has told by itself.
+func TestSweepOnlyCleansLeftovers(t *testing.T) {
+	b := setupSweep(t, activities.VerdictLeftover)
+	result := b.run(asScheduled)
+	require.Equal(t, []string{"list", "kill model-manage-leftover", "clean model-manage-leftover", "expire"}, b.calls)
+	require.Equal(t, []string{"model-manage-leftover/1"}, result.Cleaned)
+	require.Nil(t, b.clean[0].Record, "its own record stays")
+}
+
+func TestSweepLeavesTheUnknown(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknown)
+	result := b.run(asScheduled)
+	require.Equal(t, []string{"list", "expire"}, b.calls)
+	require.Equal(t, []string{"model-manage-unknown/1"}, result.Unknown)
+}
+
+func TestSweepIncludesTheUnknown(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknown)
+	b.findings = append(b.findings, activities.Finding{Verdict: activities.VerdictUnknown, Attempt: job.AttemptOf("model-manage-a_b-0123456789abcdef", 1)})
+	result := b.run(func(in *SweepInput) { in.IncludeUnknown = true })
+	require.Equal(t, []string{
+		"list", "kill model-manage-unknown", "report model-manage-unknown", "clean model-manage-unknown",
+		"kill model-manage-a_b-0123456789abcdef", "clean model-manage-a_b-0123456789abcdef", "expire",
+	}, b.calls, "a document whose id is not known is told nothing")
+	require.Len(t, result.Unknown, 2)
+	require.Equal(t, "unknown", b.ended[0].Key.ID)
+}
+
+func TestSweepAdopts(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknown)
+	result := b.run(func(in *SweepInput) { in.Adopt = true })
+	require.Equal(t, []string{"list", "adopt model-manage-unknown", "expire"}, b.calls)
+	require.Equal(t, []string{"model-manage-unknown/1"}, result.Adopted)
+}
+
+func TestSweepKillsOrphans(t *testing.T) {
+	b := setupSweep(t, activities.VerdictOrphan)
+	result := b.run(asScheduled)
+	require.Equal(t, []string{"list", "kill orphan app-orphan", "expire"}, b.calls)
+	require.Equal(t, []string{"model-manage-orphan/1 app-orphan"}, result.Orphans)
+}
+
+func TestDrySweepOnlyLooks(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted, activities.VerdictLeftover, activities.VerdictUnknown, activities.VerdictOrphan)
+	result := b.run(func(in *SweepInput) { in.DryRun, in.IncludeUnknown = true, true })
+	require.Equal(t, []string{"list"}, b.calls)
+	require.Len(t, slices.Concat(result.Ended, result.Cleaned, result.Unknown, result.Orphans), 4)
+}
+
+// One that cannot be ended does not keep the others from it.
+func TestSweepGoesOnBehindAFailure(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted, activities.VerdictLeftover)
+	b.kill = func(in activities.KillInput) error {
+		if in.Attempt.Job == "model-manage-interrupted" {
+			return final(job.CodeUnauthorized, "not ours to kill")
+		}
+		return nil
+	}
+	result := b.run(asScheduled)
+	require.Len(t, result.Failed, 1)
+	require.Contains(t, result.Failed[0], "model-manage-interrupted/1: not ours to kill")
+	require.Empty(t, b.ended, "a job whose application may live is not told to have ended")
+	require.Len(t, b.clean, 1)
+}
+
+// A cluster out of reach ends the sweep: the next one finds the same.
+func TestSweepEndsWithItsCluster(t *testing.T) {
+	b := setupSweep(t, activities.VerdictLeftover, activities.VerdictInterrupted)
+	b.kill = func(activities.KillInput) error { return unavailable() }
+	b.env.ExecuteWorkflow(TypeSweep, SweepInput{Cluster: "local"})
+	require.Error(t, b.env.GetWorkflowError())
+	require.Empty(t, b.clean)
+	require.NotContains(t, b.calls, "kill model-manage-interrupted")
+}
+
+func TestSweepOfAnotherNamespaceFails(t *testing.T) {
+	b := setupSweep(t)
+	b.list = func(activities.SweepListInput) error { return final(job.CodeConflict, "nothing was touched") }
+	b.env.ExecuteWorkflow(TypeSweep, SweepInput{Cluster: "local"})
+	var failure *temporal.ApplicationError
+	require.True(t, asError(b.env.GetWorkflowError(), &failure))
+	require.Contains(t, failure.Error(), "nothing was touched")
+	require.Equal(t, []string{"list"}, b.calls)
+}
+
+// find answers what SweepFind does for an adopted job.
+func (b *bundle) find(answers ...func() (activities.SweepFindResult, error)) {
+	next := 0
+	b.env.RegisterActivityWithOptions(func(context.Context, activities.SweepFindInput) (activities.SweepFindResult, error) {
+		b.called("find")
+		answer := answers[min(next, len(answers)-1)]
+		next++
+		return answer()
+	}, activity.RegisterOptions{Name: "SweepFind"})
+}
+
+func launchedBefore() (activities.SweepFindResult, error) {
+	return activities.SweepFindResult{Attempt: 2, Application: "app-2", Sent: true}, nil
+}
+
+func (b *bundle) adopt() { b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key, Adopt: true}) }
+
+func TestAdoptedJobIsNeverLaunched(t *testing.T) {
+	b := setup(t)
+	b.find(launchedBefore)
+	b.adopt()
+	require.NoError(t, b.env.GetWorkflowError())
+	for _, call := range []string{"reserve", "stage", "submit", "kill"} {
+		require.Zero(t, b.count(call), call)
+	}
+	require.Equal(t, 1, b.count("collect"))
+	require.Equal(t, 1, b.count("clean"))
+	require.Equal(t, 2, b.last().Attempt.Number)
+	require.Equal(t, "app-2", b.last().Application)
+	require.Equal(t, job.ResultSucceeded, b.outcome().Result)
+}
+
+// Not even where a failure would be tried again.
+func TestAdoptedJobIsNotTriedAgain(t *testing.T) {
+	b := setup(t)
+	b.spec.Retry.RerunAfterStart = true
+	b.find(launchedBefore)
+	b.observe = b.observing(job.Observation{State: job.StateFailed, Restarted: true, Began: job.BeganNo, Raw: "rebooted"})
+	b.adopt()
+	require.Equal(t, job.ClassInfrastructure, b.outcome().Class)
+	require.Zero(t, b.count("reserve")+b.count("submit"))
+}
+
+// In a namespace that is not on record nothing is touched before an operator says so.
+func TestAdoptionWaitsForTheOperator(t *testing.T) {
+	b := setup(t)
+	refused := func() (activities.SweepFindResult, error) {
+		return activities.SweepFindResult{}, final(job.CodeConflict, "the jobs belong to another namespace")
+	}
+	b.find(refused, refused, launchedBefore)
+	b.after(30*time.Second, func() {
+		require.Contains(t, b.status().Obstacle, "the jobs belong to another namespace")
+		require.Zero(t, b.count("observe"))
+	})
+	b.adopt()
+	require.Equal(t, 3, b.count("find"))
+	require.Equal(t, job.ResultSucceeded, b.outcome().Result)
+}
+
+func TestAdoptedJobWithoutADirectoryIsLost(t *testing.T) {
+	b := setup(t)
+	b.find(func() (activities.SweepFindResult, error) { return activities.SweepFindResult{}, nil })
+	b.adopt()
+	require.Equal(t, job.ResultLost, b.outcome().Result)
+	require.Zero(t, b.count("kill")+b.count("clean"), "there is nothing of it")
+}
+
+// One that was about to be launched is revoked, and then certain.
+func TestAdoptedJobThatWasNotSentEnds(t *testing.T) {
+	b := setup(t)
+	b.find(func() (activities.SweepFindResult, error) {
+		return activities.SweepFindResult{Attempt: 1, Application: "app-1"}, nil
+	})
+	b.observe = b.observing(job.Observation{State: job.StateAbsent}, job.Observation{State: job.StateAbsent, Began: job.BeganNo})
+	b.adopt()
+	require.Equal(t, 1, b.count("kill"))
+	require.Equal(t, job.ClassInfrastructure, b.outcome().Class)
+	require.Contains(t, b.outcome().Message, "before the application was launched")
+	require.Equal(t, 1, b.count("clean"))
+}
+
+func TestAdoptedJobThatIsCancelledIsKilled(t *testing.T) {
+	b := setup(t)
+	b.load = func() (activities.LoadResult, error) {
+		return activities.LoadResult{Spec: b.spec, Standing: job.Standing{State: job.StandingCancelled}}, nil
+	}
+	b.find(launchedBefore)
+	b.observe = b.observing(job.Observation{State: job.StateKilled})
+	b.adopt()
+	require.Equal(t, job.ResultCancelled, b.outcome().Result)
+	require.Equal(t, 1, b.count("kill"))
+}
