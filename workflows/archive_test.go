@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,7 +14,7 @@ import (
 // What is to be known of an ended job is kept before its files are deleted.
 func TestRecord(t *testing.T) {
 	b := setup(t)
-	b.request = &job.Request{User: "ann", Digest: "d"}
+	b.request = &job.Request{Spec: json.RawMessage(`{"file":"a.py"}`), User: "ann", Digest: "d"}
 	b.run()
 	require.Len(t, b.records, 1)
 	r := b.records[0]
@@ -68,7 +70,7 @@ func TestRecordOfWhatWasNotConfirmedGone(t *testing.T) {
 	b := setup(t)
 	b.observe = b.observing(job.Observation{State: job.StateRunning, Began: job.BeganYes})
 	b.kill = func(activities.KillInput) error { return final(job.CodeUnauthorized, "not yours") }
-	b.after(1, func() { b.env.CancelWorkflow() })
+	b.after(time.Minute, b.env.CancelWorkflow)
 	b.run()
 	require.Equal(t, 1, b.count("archive"))
 	require.Zero(t, b.count("clean"))
