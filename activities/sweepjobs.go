@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stoker-spark/stoker/job"
@@ -150,6 +151,10 @@ func (s *Sweep) SweepList(ctx context.Context, in SweepListInput) (SweepListResu
 	}
 	orphans, err := s.orphans(ctx, cluster, reserved, in.Grace)
 	result.Findings = append(result.Findings, orphans...)
+	metrics := activity.GetMetricsHandler(ctx).WithTags(map[string]string{"cluster": in.Cluster})
+	for _, f := range result.Findings {
+		metrics.WithTags(map[string]string{"verdict": string(f.Verdict)}).Counter("stoker_sweep_found").Inc(1)
+	}
 	return result, classify(err)
 }
 

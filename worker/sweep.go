@@ -15,6 +15,7 @@ import (
 
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/doctor"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/workflows"
@@ -183,4 +184,41 @@ func SweepNow(ctx context.Context, c client.Client, in workflows.SweepInput) (wo
 		return result, err
 	}
 	return result, run.Get(ctx, &result)
+}
+
+// CheckSweep makes the check of a cluster's sweeps.
+func CheckSweep(c client.Client, settings config.Config, cluster string) []doctor.Check {
+	return doctor.OfSweep(cluster, settings.Sweep.Interval, func(ctx context.Context) (doctor.Swept, error) {
+		page, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("WorkflowType = '%s' AND WorkflowId STARTS_WITH '%s' AND ExecutionStatus != 'Running'",
+				workflows.TypeSweep, workflows.SweepID(cluster)),
+			PageSize: 20,
+		})
+		if err != nil {
+			return doctor.Swept{}, err
+		}
+		for _, info := range page.GetExecutions() { // the latest first
+			var result workflows.SweepResult
+			err := c.GetWorkflow(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId()).Get(ctx, &result)
+			if err == nil && result.Cluster != cluster {
+				continue // of another cluster, whose name begins alike
+			}
+			swept := doctor.Swept{
+				At: info.GetCloseTime().AsTime(), Unknown: result.Unknown, Failed: result.Failed,
+				Done: len(result.Ended) + len(result.Cleaned) + len(result.Orphans) + len(result.Adopted),
+			}
+			if len(result.Adopted) > 0 {
+				swept.Unknown = nil
+			}
+			var failed *temporal.ApplicationError
+			if errors.As(err, &failed) {
+				err = failed
+			}
+			if err != nil {
+				swept.Error = err.Error()
+			}
+			return swept, nil
+		}
+		return doctor.Swept{}, nil
+	})
 }

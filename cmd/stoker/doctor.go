@@ -56,6 +56,9 @@ func doctorCommand(flags *common) *cobra.Command {
 				clusters = c.ClusterNames()
 			}
 			for _, name := range clusters {
+				checks = append(checks, worker.CheckSweep(temporal, c, name)...)
+			}
+			for _, name := range clusters {
 				checks = append(checks, worker.CheckCluster(c, name)...)
 			}
 			report := doctor.Examine(cmd.Context(), checks, deadline)
