@@ -184,5 +184,8 @@ func TestUploadsToTheRealAPI(t *testing.T) {
 	u.Artifact.Name = "a,b.zip"
 	_, err = c.HasArtifact(t.Context(), u)
 	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
-	require.ErrorContains(t, c.PutArtifact(t.Context(), u), "name holds one of")
+	err = c.PutArtifact(t.Context(), u)
+	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
+	require.Len(t, job.ProblemsOf(err), 1)
+	require.NotEqual(t, err.Error(), job.ProblemsOf(err)[0], "the server says what is wrong with it")
 }

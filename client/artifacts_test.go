@@ -34,8 +34,8 @@ func TestHasArtifact(t *testing.T) {
 		there, err := b.client.HasArtifact(t.Context(), u)
 		require.NoError(t, err)
 		require.Equal(t, want, there)
-		require.Equal(t, "HEAD", b.requests[0].method)
-		require.Equal(t, "/v1/artifacts/"+anArtifact.SHA256+"?cluster=lake&name=a+b.py", b.requests[0].target)
+		require.Equal(t, "HEAD", b.requests()[0].method)
+		require.Equal(t, "/v1/artifacts/"+anArtifact.SHA256+"?cluster=lake&name=a+b.py", b.requests()[0].target)
 	}
 	for status, code := range map[int]job.Code{400: job.CodeInvalid, 401: job.CodeUnauthorized, 500: job.CodeInternal} {
 		b := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
@@ -57,19 +57,18 @@ func TestAnUploadThatBreaksOffIsSentAgainWhole(t *testing.T) {
 	u, opened := uploadOf(text)
 	require.NoError(t, b.client.PutArtifact(t.Context(), u))
 	require.Equal(t, 2, *opened)
-	require.Equal(t, "PUT", b.requests[1].method)
-	require.True(t, text == b.requests[1].body)
+	require.Equal(t, "PUT", b.requests()[1].method)
+	require.True(t, text == b.requests()[1].body)
 
 	u, _ = uploadOf("")
 	require.NoError(t, b.client.PutArtifact(t.Context(), u), "an empty file is one")
-	require.Empty(t, b.requests[2].body)
+	require.Empty(t, b.requests()[2].body)
 }
 
 func TestAnUploadThatIsRefusedIsNotSent(t *testing.T) {
 	t.Parallel()
 	var read bytes.Buffer
-	b := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) {})
-	// Outside of the bundle, which reads every body.
+	b := &bundle{}
 	server := handler(t, func(w http.ResponseWriter, _ *http.Request) {
 		sayProblem(w, 413, `{"title":"Too Large","detail":"it has more than 5 bytes"}`)
 	})

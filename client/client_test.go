@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,9 +28,16 @@ type bundle struct {
 	// answer the n-th request, counting from 1.
 	answer func(n int, w http.ResponseWriter, r *http.Request)
 
-	mu       sync.Mutex
-	requests []seen
-	pauses   []time.Duration
+	mu     sync.Mutex
+	all    []seen
+	pauses []time.Duration
+}
+
+// requests that came so far.
+func (b *bundle) requests() []seen {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.all)
 }
 
 // seen is a request as it came.
@@ -41,8 +49,8 @@ func serve(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Reque
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body) // what came is compared
 		b.mu.Lock()
-		b.requests = append(b.requests, seen{r.Method, r.URL.RequestURI(), r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), string(body)})
-		n := len(b.requests)
+		b.all = append(b.all, seen{r.Method, r.URL.RequestURI(), r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), string(body)})
+		n := len(b.all)
 		b.mu.Unlock()
 		b.answer(n, w, r)
 	}))
@@ -99,15 +107,15 @@ func TestASubmissionWhoseAnswerIsLostIsMadeAgainUnderItsKey(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, created)
 	require.Equal(t, "api-1", started.ID)
-	require.Len(t, b.requests, 3)
-	for _, r := range b.requests {
-		require.Equal(t, b.requests[0], r)
+	require.Len(t, b.requests(), 3)
+	for _, r := range b.requests() {
+		require.Equal(t, b.requests()[0], r)
 	}
-	require.Equal(t, "POST", b.requests[0].method)
-	require.Equal(t, "/v1/jobs", b.requests[0].target)
-	require.Equal(t, "my key", b.requests[0].key)
-	require.Equal(t, "Bearer "+secret, b.requests[0].token)
-	spec, err := jobspec.Parse([]byte(b.requests[0].body))
+	require.Equal(t, "POST", b.requests()[0].method)
+	require.Equal(t, "/v1/jobs", b.requests()[0].target)
+	require.Equal(t, "my key", b.requests()[0].key)
+	require.Equal(t, "Bearer "+secret, b.requests()[0].token)
+	spec, err := jobspec.Parse([]byte(b.requests()[0].body))
 	require.NoError(t, err)
 	require.Equal(t, jobspec.Spec{File: "local:/a.py", Args: []string{"<x>"}}, spec)
 
@@ -126,7 +134,7 @@ func TestSubmitSaysWhenTheOutcomeIsUnknown(t *testing.T) {
 
 	_, _, err = b.client.Submit(t.Context(), jobspec.Spec{File: "local:/a.py"}, "")
 	require.ErrorContains(t, err, "no idempotency key")
-	require.Len(t, b.requests, 1)
+	require.Len(t, b.requests(), 1)
 	require.NotEqual(t, NewKey(), NewKey())
 }
 
@@ -143,8 +151,8 @@ func TestARerunIsMadeAgainOnlyWhereNothingWasDone(t *testing.T) {
 	})
 	_, err := b.client.Rerun(t.Context(), "a/b")
 	require.ErrorIs(t, err, ErrUncertain)
-	require.Len(t, b.requests, 2)
-	require.Equal(t, "/v1/jobs/a%2Fb/rerun", b.requests[1].target)
+	require.Len(t, b.requests(), 2)
+	require.Equal(t, "/v1/jobs/a%2Fb/rerun", b.requests()[1].target)
 	require.Equal(t, []time.Duration{3 * time.Second}, b.pauses)
 }
 
@@ -159,8 +167,8 @@ func TestCancelIsAskedForAgain(t *testing.T) {
 	_, asked, err := b.client.Cancel(t.Context(), "api-1", "wrong input")
 	require.NoError(t, err)
 	require.True(t, asked)
-	require.Len(t, b.requests, 2)
-	require.JSONEq(t, `{"reason":"wrong input"}`, b.requests[1].body)
+	require.Len(t, b.requests(), 2)
+	require.JSONEq(t, `{"reason":"wrong input"}`, b.requests()[1].body)
 }
 
 func TestABusyServerIsWaitedForAsItAsks(t *testing.T) {
@@ -221,7 +229,7 @@ func TestPatienceEnds(t *testing.T) {
 	_, err := b.client.Get(t.Context(), "api-1")
 	require.ErrorContains(t, err, "look at job api-1: no temporal")
 	require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
-	require.Len(t, b.requests, 1)
+	require.Len(t, b.requests(), 1)
 	require.Empty(t, b.pauses)
 }
 
@@ -238,7 +246,7 @@ func TestProblemsBecomeErrors(t *testing.T) {
 		require.ErrorContains(t, err, "look at job api-1: the job cannot be run")
 		require.Equal(t, code, job.CodeOf(err), status)
 		require.Equal(t, []string{"conf a: is wrong", "name: is, too"}, job.ProblemsOf(err))
-		require.Len(t, b.requests, 1)
+		require.Len(t, b.requests(), 1)
 		require.Equal(t, code == job.CodeInternal, strings.Contains(err.Error(), "request r-1"))
 		if status == 401 {
 			require.ErrorIs(t, err, ErrToken)
@@ -278,7 +286,7 @@ func TestWhatIsNotTheAPIIsSaidToBe(t *testing.T) {
 			require.ErrorIs(t, err, ErrStrange)
 			require.ErrorContains(t, err, row.want)
 			require.NotContains(t, err.Error(), "Welcome")
-			require.Len(t, b.requests, 1, "it will not be another one soon")
+			require.Len(t, b.requests(), 1, "it will not be another one soon")
 		})
 	}
 }
@@ -292,7 +300,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	})
 	_, err := b.client.Get(t.Context(), "api-1")
 	require.ErrorContains(t, err, "has moved to "+other.client.Server())
-	require.Empty(t, other.requests)
+	require.Empty(t, other.requests())
 }
 
 func TestATruncatedAnswerIsAskedForAgain(t *testing.T) {
@@ -308,7 +316,7 @@ func TestATruncatedAnswerIsAskedForAgain(t *testing.T) {
 	found, err := b.client.Get(t.Context(), "api-1")
 	require.NoError(t, err)
 	require.Equal(t, "api-1", found.ID)
-	require.Len(t, b.requests, 2)
+	require.Len(t, b.requests(), 2)
 }
 
 func TestADeadServerIsNamed(t *testing.T) {

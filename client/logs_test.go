@@ -83,6 +83,8 @@ func followed(t *testing.T, s *logServer, r LogRequest) (text string, end LogEnd
 	var out bytes.Buffer
 	r.Job = "api-1"
 	end, err = c.Logs(t.Context(), r, &out)
+	s.mu.Lock() // answers that broke off may still be in their handlers
+	defer s.mu.Unlock()
 	return out.String(), end, b, err
 }
 
@@ -251,7 +253,9 @@ func TestALogThatCannotBeWrittenIsNotReadAgain(t *testing.T) {
 	end, err := c.Logs(t.Context(), LogRequest{Job: "api-1"}, &broken{after: 9})
 	require.ErrorIs(t, err, errFull)
 	require.Equal(t, int64(9), end.Offset)
+	s.mu.Lock()
 	require.Equal(t, 1, s.requests)
+	s.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
