@@ -44,9 +44,11 @@ func (f *fakeJobs) ClusterOf(name string) (string, error) { return "on " + name,
 func (f *fakeJobs) Clusters(context.Context) ([]jobs.ClusterView, error) {
 	return []jobs.ClusterView{{Name: "lake", Workers: 2}}, nil
 }
+
 func (f *fakeJobs) Cancel(_ context.Context, id, by, reason string) (bool, error) {
 	return f.cancel(id, by, reason)
 }
+
 func (f *fakeJobs) HasArtifact(_ context.Context, cluster string, a jobspec.Artifact) (int64, bool, error) {
 	content, ok := f.files[cluster+"/"+a.String()]
 	return int64(len(content)), ok, nil

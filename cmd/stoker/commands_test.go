@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/client"
+)
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	f.looks = []string{failed}
+	got := stoker(t, f.env(), "status", "api-1")
+	require.Zero(t, got.code, got.stderr)
+	for _, want := range []string{"Job:          api-1\n", "Outcome:      failed (application)\n", "Application:  app_1\n", "ValueError: [31mno\n", "  - row 7\n"} {
+		require.Contains(t, got.stdout, want)
+	}
+	require.NotContains(t, got.stdout, "\x1b")
+	require.Equal(t, []string{"GET /v1/jobs/api-1"}, f.seen())
+	require.Contains(t, stoker(t, f.env(), "status").stderr, "stoker status takes the id of one job, got 0 words; stoker list shows the ids")
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	got := stoker(t, f.env(), "list", "--user", "ana", "--queue", "q", "--cluster", "lake", "--phase", "running", "--outcome", "none",
+		"--label", "a=b", "--since", "2026-01-31T12:00:00Z", "--limit", "2")
+	require.Zero(t, got.code, got.stderr)
+	require.Regexp(t, `^ID +NAME +USER +CLUSTER +STATE +SUBMITTED +TOOK\napi-0 +a job +ana +lake +running +\S+ \S+ +\S+\napi-1 +a job .*\n$`, got.stdout)
+	require.Equal(t, "warning: lake is away\nthere are more jobs; --limit N or --all lists them\n", got.stderr)
+	require.Equal(t, []string{
+		"GET /v1/jobs?cluster=lake&label=a%3Db&limit=2&outcome=none&phase=running&queue=q&since=2026-01-31T12%3A00%3A00Z&user=ana",
+		"GET /v1/jobs?cluster=lake&cursor=1&label=a%3Db&limit=1&outcome=none&phase=running&queue=q&since=2026-01-31T12%3A00%3A00Z&user=ana",
+	}, f.seen())
+
+	got = stoker(t, f.env(), "list", "--all", "-o", "json")
+	require.Zero(t, got.code)
+	require.JSONEq(t, `{"jobs":[`+aJob("api-0", running)+`,`+aJob("api-1", running)+`,`+aJob("api-2", running)+`],"warnings":["lake is away"]}`, got.stdout)
+
+	require.Contains(t, stoker(t, f.env(), "list", "--since", "yesterday").stderr, "--since must be such as 90m, 24h, 7d")
+	require.Contains(t, stoker(t, f.env(), "list", "--limit", "0").stderr, "--limit must be at least 1")
+}
+
+func TestAListThatGoesRoundInCirclesEnds(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	f.override = func(w http.ResponseWriter, _ *http.Request) bool {
+		answer(w, 200, "application/json", `{"jobs":[],"next":"same"}`)
+		return true
+	}
+	got := stoker(t, f.env(), "list", "--all")
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stderr, "the server does not go on")
+}
+
+func TestTimeFlag(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"": {}, "24h": now.Add(-24 * time.Hour), "7d": now.AddDate(0, 0, -7), "90m": now.Add(-90 * time.Minute),
+		"2026-01-02": time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), "2026-01-02 03:04:05": time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	} {
+		got, err := timeFlag("since", text, now)
+		require.NoError(t, err)
+		require.True(t, want.Equal(got), "%s: %s", text, got)
+	}
+	_, err := timeFlag("since", "-5m", now)
+	require.ErrorContains(t, err, "--since must be")
+}
+
+func TestLogsAreBytesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	var long bytes.Buffer
+	for i := range 200_000 {
+		long.WriteString(strconv.Itoa(i) + "\x00\xff\r\n")
+	}
+	f.logs = map[string]string{"stdout": long.String(), "stderr": "a\nb\nlast"}
+	got := stoker(t, f.env(), "logs", "api-1", "--attempt", "2")
+	require.Zero(t, got.code, got.stderr)
+	require.True(t, long.String() == got.stdout)
+	require.Empty(t, got.stderr)
+	require.Equal(t, []string{"GET /v1/jobs/api-1/logs?attempt=2&offset=0&stream=stdout"}, f.seen())
+	for n, want := range map[string]string{"0": "", "1": "last", "2": "b\nlast", "3": "a\nb\nlast", "9": "a\nb\nlast"} {
+		for _, follow := range []string{"--follow=false", "-f"} {
+			require.Equal(t, want, stoker(t, f.env(), "logs", "api-1", "--stream", "stderr", "--tail", n, follow).stdout, "%s %s", n, follow)
+		}
+	}
+	tail := stoker(t, f.env(), "logs", "api-1", "--tail", "150000").stdout
+	require.Equal(t, 150_000, strings.Count(tail, "\n"))
+	require.True(t, strings.HasPrefix(tail, "50000\x00"))
+
+	require.Contains(t, stoker(t, f.env(), "logs", "api-1", "--attempt", "0").stderr, "--attempt counts from 1")
+	require.Contains(t, stoker(t, f.env(), "logs", "api-1", "--tail", "-5").stderr, "--tail must be a number of lines")
+}
+
+func TestALogThatIsFollowedGoesOnAfterABreak(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	text := strings.Repeat("0123456789", 10_000)
+	f.logs["stdout"] = text
+	breaks := 0
+	f.override = func(w http.ResponseWriter, r *http.Request) bool {
+		if breaks++; breaks > 3 {
+			return false
+		}
+		offset, _ := strconv.Atoi(r.URL.Query().Get("offset")) // the client's own
+		w.Header().Set("Stoker-Log-Offset", strconv.Itoa(offset))
+		answer(w, 200, "application/octet-stream", text[offset:offset+12_345])
+		_ = http.NewResponseController(w).Flush() // the test sees what comes
+		panic(http.ErrAbortHandler)
+	}
+	got := stoker(t, f.env(), "logs", "-f", "api-1")
+	require.Zero(t, got.code, got.stderr)
+	require.True(t, text == got.stdout)
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	got := stoker(t, f.env(), "cancel", "api-1", "--reason", "wrong input")
+	require.Zero(t, got.code, got.stderr)
+	require.Equal(t, "job api-1 is being ended; stoker status api-1 shows it\n", got.stdout)
+	require.JSONEq(t, `{"reason":"wrong input"}`, f.body)
+
+	for result, code := range map[string]int{"cancelled": 0, "succeeded": 0, "lost": 1} {
+		f.looks = []string{running, `"phase":"done","outcome":{"result":"` + result + `","message":"so it is"}`}
+		got = stoker(t, f.env(), "cancel", "api-1", "--wait")
+		require.Equal(t, code, got.code, result)
+		require.Contains(t, got.stderr, "job api-1 "+result+" after")
+		require.Equal(t, code == 1, strings.Contains(got.stderr, "so it is"))
+	}
+	f.override = func(w http.ResponseWriter, _ *http.Request) bool {
+		answer(w, 200, "application/json", aJob("api-1", succeeded))
+		return true
+	}
+	got = stoker(t, f.env(), "cancel", "api-1")
+	require.Zero(t, got.code)
+	require.Equal(t, "job api-1 had ended before: succeeded\n", got.stdout)
+}
+
+func TestRerunAndClusters(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	got := stoker(t, f.env(), "rerun", "api-1")
+	require.Zero(t, got.code, got.stderr)
+	require.Equal(t, "api-1-r1\n", got.stdout)
+	require.Regexp(t, `^NAME +DEFAULT +WORKERS +OPEN JOBS +PROFILES\nlake +yes +2 +3 +big, small\n$`, stoker(t, f.env(), "clusters").stdout)
+	require.JSONEq(t, `{"clusters":[{"name":"lake","default":true,"workers":2,"openJobs":3,"profiles":["big","small"]}]}`, stoker(t, f.env(), "clusters", "-o", "json").stdout)
+
+	f.override = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
+	got = stoker(t, f.env(), "rerun", "api-1")
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.stderr, "whether it was done is not known; stoker list shows whether there is a new job")
+}
+
+func TestServersThatAreNone(t *testing.T) {
+	t.Parallel()
+	got := stoker(t, []string{"STOKER_SERVER=http://127.0.0.1:1", "STOKER_TOKEN=hush-hush"}, "list")
+	require.Equal(t, 1, got.code)
+	require.Empty(t, got.stdout)
+	require.Contains(t, got.stderr, "no connection to http://127.0.0.1:1: ")
+	require.Contains(t, got.stderr, "start one with make run or stoker api, or choose another with stoker context use\n")
+	require.NotContains(t, got.stderr, "hush-hush")
+
+	f := newFakeAPI(t)
+	for status, row := range map[int]struct{ kind, text, want string }{
+		200: {"text/html", "<html>", "answered with text/html instead of JSON; see whether the address is right with stoker context list"},
+		401: {"application/problem+json", `{"title":"x","detail":"a token is needed"}`, "a token is needed; give it with stoker context set NAME --token-stdin, or in STOKER_TOKEN"},
+		500: {"application/problem+json", `{"title":"x","detail":"something went wrong inside","requestId":"r7"}`, "something went wrong inside (request r7)"},
+	} {
+		f.override = func(w http.ResponseWriter, _ *http.Request) bool {
+			answer(w, status, row.kind, row.text)
+			return true
+		}
+		got := stoker(t, append(f.env(), "STOKER_TOKEN=hush-hush"), "list", "-o", "json")
+		require.Equal(t, 1, got.code)
+		require.Empty(t, got.stdout)
+		require.Contains(t, got.stderr, row.want)
+		require.NotContains(t, got.stderr, "hush-hush")
+	}
+}
+
+func TestUserCommandsNeedNoConfiguration(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	got := stoker(t, append(f.env(), "STOKER_CONFIG=/no/such.yaml"), "clusters")
+	require.Zero(t, got.code, got.stderr)
+	help := stoker(t, nil, "list", "--help").stdout
+	require.NotContains(t, help, "--config")
+	require.NotContains(t, help, "--log-level")
+	help = stoker(t, nil, "--help").stdout
+	require.Less(t, strings.Index(help, "Jobs:"), strings.Index(help, "  submit "))
+	require.Less(t, strings.Index(help, "Server roles:"), strings.Index(help, "  worker "))
+	require.Less(t, strings.Index(help, "Operation:"), strings.Index(help, "  doctor "))
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	for line, want := range map[string]string{
+		"status ":                 "api-0\ta job, running\n",
+		"logs ":                   "api-0\ta job, running\n",
+		"list --phase ":           "loading\nreserving\n",
+		"list --outcome ":         "succeeded\nfailed\ncancelled\nlost\nnone\n",
+		"submit --cluster ":       "lake\n",
+		"logs api-1 --stream ":    "stdout\nstderr\n",
+		"status -o ":              "text\njson\n",
+		"admin token --role ":     "user\nadmin\n",
+		"status --context ":       ":4\n",
+		"submit --py-files=a.zip": ":0\n",
+	} {
+		got := stoker(t, f.env(), append([]string{"__complete"}, strings.Split(line, " ")...)...)
+		require.Zero(t, got.code, got.stderr)
+		require.True(t, strings.HasPrefix(got.stdout, want), "%s: %q", line, got.stdout)
+	}
+	got := stoker(t, []string{"STOKER_SERVER=http://127.0.0.1:1"}, "__complete", "status", "")
+	require.Equal(t, ":36\n", got.stdout, "a server that is away leaves the line as it is")
+	require.Contains(t, stoker(t, nil, "completion", "bash").stdout, "__start_stoker")
+}
+
+func TestJobRowsOfAJobWithoutTimes(t *testing.T) {
+	t.Parallel()
+	rows := jobRows([]client.Job{{}}, time.Now())
+	require.Equal(t, []string{"", "", "", "", "", "", ""}, rows[1])
+}
