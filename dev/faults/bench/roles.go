@@ -99,3 +99,11 @@ func (b *Bench) Starter() *Process {
 	p.Says("starter started")
 	return p
 }
+
+// API starts an API and returns its address.
+func (b *Bench) API() (p *Process, url string) {
+	b.Helper()
+	p = b.Start("api", "stoker", nil, "api", "--config", b.ConfigFile)
+	p.Says("serving the API")
+	return p, fmt.Sprintf("http://127.0.0.1:%d", b.ports.API)
+}

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from urllib.parse import unquote, urlparse
 
 FLAGS = {"-v", "--verbose", "--supervise"}
 
@@ -56,6 +57,8 @@ conf.update(given)
 if i >= len(argv):
     sys.exit("spark-submit: no program given")
 main, args = argv[i], argv[i + 1 :]
+if main.startswith("file:"):
+    main = unquote(urlparse(main).path)
 
 env = dict(os.environ)
 env["FAKE_SPARK"] = json.dumps({"argv": argv, "conf": conf, "cwd": os.getcwd(), "options": options})
