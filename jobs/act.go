@@ -3,8 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -50,6 +48,9 @@ func (s *Service) Rerun(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	key, request, err := s.request(ctx, base)
+	if base != id && job.CodeOf(err) == job.CodeNotFound {
+		key, request, err = s.request(ctx, id)
+	}
 	if err != nil {
 		return View{}, err
 	}
@@ -69,6 +70,9 @@ func (s *Service) Rerun(ctx context.Context, id string) (View, error) {
 			}
 		}
 		before, err := s.Get(ctx, key.Name())
+		if n == 0 && job.CodeOf(err) == job.CodeNotFound {
+			continue // forgotten: it is a re-run that is run again
+		}
 		if err != nil {
 			return View{}, err
 		}
@@ -101,9 +105,6 @@ func (s *Service) first(ctx context.Context, id string) (string, error) {
 	at := rerunEnding.FindStringIndex(id)
 	if at == nil {
 		return id, nil
-	}
-	if _, err := strconv.Atoi(strings.TrimPrefix(id[at[0]:], "-r")); err != nil {
-		return "", unknown(id)
 	}
 	// Names never end like that by themselves.
 	if _, err := s.Get(ctx, id); err != nil {

@@ -46,11 +46,18 @@ func (s *Service) Get(ctx context.Context, id string) (View, error) {
 	if info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return s.alive(ctx, view, described), nil
 	}
+	// That of another run may be from before a reset, and says nothing of this run's end.
+	// Sweep makes one behind the end of a run that was terminated.
 	record, err := s.record(ctx, id, view.Cluster)
-	if err == nil && record != nil {
+	recorded := err == nil && record != nil
+	if recorded && (record.RunID == info.GetExecution().GetRunId() || !record.EndedAt.Before(info.GetCloseTime().AsTime())) {
 		return s.linked(ofRecord(*record), record.RunID), nil
 	}
-	return s.closed(ctx, view, info), nil
+	view = s.closed(ctx, view, info)
+	if recorded && !view.Ended() && !interrupted(info.GetStatus()) {
+		return s.linked(ofRecord(*record), record.RunID), nil
+	}
+	return view, nil
 }
 
 func (s *Service) describe(ctx context.Context, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -77,11 +84,12 @@ func (s *Service) listed(info *workflowpb.WorkflowExecutionInfo) View {
 		ApplicationID: text(attributes[workflows.AttributeApp.GetName()]),
 		Times:         Times{SubmittedAt: info.GetStartTime().AsTime()},
 		runAt:         info.GetStartTime().AsTime(),
+		open:          info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	if info.GetCloseTime() != nil {
 		v.Times.EndedAt = info.GetCloseTime().AsTime()
 	}
-	if result := text(attributes[workflows.AttributeOutcome.GetName()]); result != "" && info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+	if result := text(attributes[workflows.AttributeOutcome.GetName()]); result != "" && !v.open {
 		v.Outcome = &Outcome{Result: job.Result(result)}
 	}
 	if interrupted(info.GetStatus()) {
@@ -96,6 +104,8 @@ func interrupted(status enums.WorkflowExecutionStatus) bool {
 }
 
 const wordsInterrupted = "its workflow was terminated, so nobody follows it: Sweep ends it, or \"stoker admin sweep\""
+
+const wordsNoResult = "its workflow ended without saying how: look at its history"
 
 func text(payload *commonpb.Payload) string {
 	var value string
@@ -243,7 +253,10 @@ func (s *Service) closed(ctx context.Context, v View, info *workflowpb.WorkflowE
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	result, err := result(ctx, s.options.Client, info)
-	if err != nil {
+	if err != nil || result.Outcome.Result == "" {
+		if err == nil || errors.As(err, new(*temporal.WorkflowExecutionError)) {
+			v.WaitingFor = wordsNoResult
+		}
 		return v
 	}
 	v.Phase, v.Outcome = job.PhaseDone, outcomeOf(&result.Outcome)

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -25,8 +24,8 @@ const (
 	readers = 32
 )
 
-// index holds the records of all clusters in memory, without their requests, in the
-// order of lists. An hour that is over is read once.
+// index holds the records of all clusters in memory, without their requests and what is
+// long, in the order of lists. An hour that is over is read once.
 type index struct {
 	clusters map[string]*clusterIndex
 }
@@ -34,7 +33,7 @@ type index struct {
 func newIndex(clusters map[string]Cluster) *index {
 	x := &index{clusters: map[string]*clusterIndex{}}
 	for name, c := range clusters {
-		x.clusters[name] = &clusterIndex{logs: c.Logs, known: map[string]bool{}, settled: map[string]bool{}}
+		x.clusters[name] = newClusterIndex(c.Logs)
 	}
 	return x
 }
@@ -64,86 +63,129 @@ func (x *index) views(ctx context.Context) (all [][]View, warnings []string) {
 type clusterIndex struct {
 	logs *logstore.Store
 
-	mu      sync.Mutex
+	// busy is held by who refreshes. A store that hangs keeps others waiting no longer
+	// than they want to.
+	busy chan struct{}
+
 	looked  time.Time
+	failed  error           // what the last look met
 	settled map[string]bool // hours that are over and read
-	known   map[string]bool // hour/id
+	// known are the entries of hours that are not settled.
+	known map[string]map[string]bool
 	// sorted is replaced, never changed.
 	sorted []View
 }
 
-// refresh brings the index up to date and returns what it has, also if it could not.
+func newClusterIndex(logs *logstore.Store) *clusterIndex {
+	return &clusterIndex{logs: logs, busy: make(chan struct{}, 1), known: map[string]map[string]bool{}, settled: map[string]bool{}}
+}
+
+// refresh brings the index up to date and returns what it has, also if it could not. A
+// store that fails is looked at no more often than one that works.
 func (c *clusterIndex) refresh(ctx context.Context) ([]View, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.looked) < freshFor {
-		return c.sorted, nil
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	select {
+	case c.busy <- struct{}{}:
+		defer func() { <-c.busy }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("its log store is still being read: %w", ctx.Err())
 	}
+	if time.Since(c.looked) >= freshFor {
+		c.failed = c.look(ctx)
+		c.looked = time.Now()
+	}
+	return c.sorted, c.failed
+}
+
+// look reads what is new, the latest hours first. What is read stays, whatever fails.
+func (c *clusterIndex) look(ctx context.Context) error {
 	now := time.Now()
 	hours, err := c.logs.Hours(ctx)
 	if err != nil {
-		return c.sorted, err
+		return err
 	}
-	var errs []error
+	fresh := map[string]View{}
+	var failed error
 	for _, hour := range hours {
-		if c.settled[hour] {
+		// With the memory full, older records are left out and newer ones are not.
+		if c.settled[hour] || len(fresh) >= mostIndexed {
 			continue
 		}
-		if len(c.sorted) >= mostIndexed {
+		if ctx.Err() != nil {
+			failed = firstOf(failed, ctx.Err())
 			break
 		}
-		if err := c.read(ctx, hour); err != nil {
-			errs = append(errs, err)
+		if err := c.read(ctx, hour, fresh); err != nil {
+			failed = firstOf(failed, err)
 			continue
 		}
 		if end, err := time.Parse("20060102-15", hour); err == nil && now.After(end.Add(time.Hour+lateFor)) {
 			c.settled[hour] = true
+			delete(c.known, hour)
 		}
 	}
-	if len(errs) > 0 {
-		return c.sorted, errors.Join(errs...)
-	}
-	c.looked = now
-	return c.sorted, nil
+	c.merge(fresh)
+	return failed
 }
 
-// read adds what is new in an hour.
-func (c *clusterIndex) read(ctx context.Context, hour string) error {
+// read adds what is new in an hour to fresh, which holds what later hours say. An entry
+// that cannot be read now is tried again, and keeps none of the others out.
+func (c *clusterIndex) read(ctx context.Context, hour string, fresh map[string]View) error {
 	ids, err := c.logs.Hour(ctx, hour)
 	if err != nil {
 		return err
 	}
-	ids = slices.DeleteFunc(ids, func(id string) bool { return c.known[hour+"/"+id] })
-	if len(ids) == 0 {
-		return nil
+	known := c.known[hour]
+	if known == nil {
+		known = map[string]bool{}
+		c.known[hour] = known
 	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return known[id] })
 	found := make([]*View, len(ids))
-	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
+	errs := make([]error, len(ids))
+	var reading errgroup.Group
+	reading.SetLimit(readers)
 	for i, id := range ids {
-		group.Go(func() error {
-			record, err := c.logs.Indexed(reading, hour, id)
-			if job.CodeOf(err) == job.CodeInternal || record == nil && err == nil {
-				return nil // no record: nothing that a later look would find
-			}
-			if err != nil {
-				return err
-			}
-			view := ofRecord(*record)
-			view.Links.WebUI = record.RunID // made a link when it is shown
-			found[i] = &view
+		reading.Go(func() error {
+			found[i], errs[i] = c.entry(ctx, hour, id)
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	fresh := make(map[string]View, len(ids))
+	_ = reading.Wait() // it has no errors of its own
 	for i, id := range ids {
-		c.known[hour+"/"+id] = true
-		if found[i] != nil {
+		if errs[i] != nil {
+			err = errs[i]
+			continue
+		}
+		known[id] = true
+		if _, later := fresh[id]; found[i] != nil && !later {
 			fresh[id] = *found[i]
 		}
+	}
+	return err
+}
+
+// entry reads one; nil for what no later look would find either.
+func (c *clusterIndex) entry(ctx context.Context, hour, id string) (*View, error) {
+	record, err := c.logs.Indexed(ctx, hour, id)
+	if job.CodeOf(err) == job.CodeInternal {
+		return nil, nil
+	}
+	if err != nil || record == nil {
+		return nil, err
+	}
+	view := ofRecord(*record)
+	view.Links.WebUI = record.RunID // made a link when it is shown
+	// What can be long is read with the job itself.
+	view.Outcome.Traceback, view.Outcome.Problems, view.Outcome.Notes = "", nil, nil
+	return &view, nil
+}
+
+// merge adds records, in place of those that there were of the same jobs.
+func (c *clusterIndex) merge(fresh map[string]View) {
+	if len(fresh) == 0 {
+		return
 	}
 	merged := make([]View, 0, len(c.sorted)+len(fresh))
 	for _, v := range c.sorted {
@@ -155,14 +197,15 @@ func (c *clusterIndex) read(ctx context.Context, hour string) error {
 		merged = append(merged, v)
 	}
 	slices.SortFunc(merged, inList)
-	c.sorted = merged
-	return nil
+	c.sorted = slices.Clip(merged[:min(len(merged), mostIndexed)])
 }
 
 // inList is the order of lists: what started last comes first.
-func inList(a, b View) int {
-	if c := b.place().compare(a.place()); c != 0 {
-		return c
+func inList(a, b View) int { return b.place().compare(a.place()) }
+
+func firstOf(err, other error) error {
+	if err != nil {
+		return err
 	}
-	return 0
+	return other
 }

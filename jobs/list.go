@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode"
 
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/stoker-spark/stoker/job"
@@ -143,6 +142,9 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		}
 	}
 	known := &walk{service: s, query: q.visibility(), before: from, since: q.Since}
+	if known.since.IsZero() {
+		known.since = time.Unix(0, 0) // which bounds how many windows there are
+	}
 	records, warnings := s.archive.views(ctx)
 	finished := make([]View, 0, q.Limit+1)
 	for _, views := range records {
@@ -151,6 +153,15 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	slices.SortFunc(finished, inList)
 
 	page := Page{Jobs: []View{}, Warnings: warnings}
+	// A workflow that was reset, or a job whose record was made by another hand, stands
+	// in two places: the later one counts.
+	shown := map[string]bool{}
+	show := func(v View) {
+		if !shown[v.ID] {
+			page.Jobs = append(page.Jobs, v)
+		}
+		shown[v.ID] = true
+	}
 	for len(page.Jobs) <= q.Limit {
 		next, err := known.peek(ctx)
 		if err != nil {
@@ -160,17 +171,17 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		case next == nil && len(finished) == 0:
 			return page, nil
 		case next == nil || len(finished) > 0 && inList(finished[0], *next) < 0:
-			page.Jobs = append(page.Jobs, s.linked(finished[0], finished[0].Links.WebUI))
+			show(s.linked(finished[0], finished[0].Links.WebUI))
 			finished = finished[1:]
 		case len(finished) > 0 && finished[0].ID == next.ID && finished[0].place() == next.place():
-			// The record says more, unless the workflow is open: then it is of a run before.
-			if next.Outcome != nil {
+			// The record says more, unless the workflow is open: then it has not told everybody.
+			if !next.open {
 				*next = s.linked(finished[0], finished[0].Links.WebUI)
 			}
 			finished = finished[1:]
 			fallthrough
 		default:
-			page.Jobs = append(page.Jobs, *next)
+			show(*next)
 			known.take()
 		}
 	}
@@ -242,13 +253,12 @@ func (w *walk) fill(ctx context.Context) error {
 		w.hi = w.before.time().Add(time.Millisecond)
 	}
 	lo := w.since
-	if w.span > 0 && w.hi.Add(-w.span).After(lo) {
-		lo = w.hi.Add(-w.span)
+	// Windows end between milliseconds: those of one are put in order together.
+	if from := w.hi.Add(-w.span).Truncate(time.Millisecond); w.span > 0 && from.After(lo) {
+		lo = from
 	}
-	window := fmt.Sprintf("%s AND StartTime < '%s'", w.query, w.hi.UTC().Format(time.RFC3339Nano))
-	if !lo.IsZero() {
-		window += fmt.Sprintf(" AND StartTime >= '%s'", lo.UTC().Format(time.RFC3339Nano))
-	}
+	window := fmt.Sprintf("%s AND StartTime < '%s' AND StartTime >= '%s'",
+		w.query, w.hi.UTC().Format(time.RFC3339Nano), lo.UTC().Format(time.RFC3339Nano))
 	count, err := w.count(ctx, window)
 	if err != nil {
 		return err
@@ -293,9 +303,6 @@ func (w *walk) fetch(ctx context.Context, query string) error {
 		}
 		for _, info := range page.GetExecutions() {
 			view := w.service.listed(info)
-			if info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
-				view.Outcome = nil
-			}
 			if view.place().compare(w.before) < 0 {
 				w.buffer = append(w.buffer, view)
 			}

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"io"
+	"regexp"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/store/logstore"
@@ -14,6 +15,9 @@ type Log struct {
 	stream *logstore.Stream
 	name   string
 }
+
+// streamOfApplication: another name would be a log that is empty for ever.
+var streamOfApplication = regexp.MustCompile(`^std(out|err)(\.[1-9][0-9]*)?$`)
 
 // Log opens a stream, "stdout" or "stderr", of a job as Get returned it, of an attempt;
 // 0 is the last one.
@@ -33,7 +37,7 @@ func (s *Service) Log(v View, attempt int, stream string) (*Log, error) {
 		return nil, err
 	}
 	opened, err := logs.Stream(stream)
-	if err != nil {
+	if err != nil || !streamOfApplication.MatchString(stream) {
 		return nil, job.Invalid("there is no such log", []string{"stream: must be stdout or stderr"})
 	}
 	return &Log{logs: logs, stream: opened, name: stream}, nil

@@ -40,6 +40,8 @@ type View struct {
 
 	// runAt is the job's place in a list.
 	runAt time.Time
+	// open: its workflow is.
+	open bool
 }
 
 // Outcome is how a job ended.

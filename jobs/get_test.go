@@ -1,0 +1,168 @@
+package jobs
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/workflows"
+)
+
+func (b *bundle) get(id string) View {
+	b.Helper()
+	v, err := b.service.Get(b.Context(), id)
+	require.NoError(b, err)
+	return v
+}
+
+func TestGetAnOpenJob(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	at := time.Now().UTC()
+	r := b.started("api-1", at)
+	v := b.get("api-1")
+	require.Equal(t, "no worker serves queue spark: the job goes on when one does", v.WaitingFor)
+	require.Equal(t, job.PhaseRunning, v.Phase, "what visibility knows")
+	require.Equal(t, map[string]string{"a": "b"}, v.Labels)
+	require.Nil(t, v.Outcome)
+
+	r.scheduled = time.Now().Add(-time.Minute)
+	asked := b.temporal.count("query")
+	require.Contains(t, b.get("api-1").WaitingFor, "no worker")
+	require.Equal(t, asked, b.temporal.count("query"), "nobody waits for an answer that cannot come")
+	r.scheduled = time.Time{}
+
+	r.view = &workflows.StatusView{
+		Phase: job.PhaseRunning, Cluster: "lake", Application: "app-1", Attempt: 2, SubmittedAt: at, RunningAt: at.Add(time.Second),
+		Observation: job.Observation{State: job.StateRunning, Raw: "RUNNING"}, Obstacle: "a slot", Cancel: &workflows.CancelRequest{By: "bob", Reason: "why"},
+	}
+	attempt, err := b.logs["lake"].Attempt(job.AttemptOf("api-1", 2))
+	require.NoError(t, err)
+	require.NoError(t, attempt.SetProgress(t.Context(), job.Progress{Tasks: job.Count{Total: 7}}))
+	v = b.get("api-1")
+	require.Equal(t, "app-1", v.ApplicationID)
+	require.Equal(t, 2, v.Attempt)
+	require.Equal(t, "a slot", v.WaitingFor)
+	require.Equal(t, "RUNNING", v.ClusterSays)
+	require.Equal(t, "bob why", v.Cancelling)
+	require.EqualValues(t, 7, v.Progress.Tasks.Total)
+	require.Equal(t, at.Add(time.Second), v.Times.RunningAt)
+}
+
+// Between its record and its end a job is what its workflow says.
+func TestGetAJobThatIsAboutToEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now())
+	b.put("lake", r.recordOf(job.ResultFailed))
+	r.view = &workflows.StatusView{Phase: job.PhaseCleaning, Outcome: &job.Outcome{Result: job.ResultSucceeded}}
+	v := b.get("api-1")
+	require.Equal(t, job.PhaseCleaning, v.Phase)
+	require.Equal(t, job.ResultSucceeded, v.Outcome.Result)
+}
+
+func TestGetAClosedJob(t *testing.T) {
+	t.Parallel()
+	for _, result := range []job.Result{job.ResultSucceeded, job.ResultFailed, job.ResultLost, job.ResultCancelled} {
+		b := setup(t)
+		r := b.started("api-1", time.Now()).end(completed, result)
+		switch result {
+		case job.ResultFailed, job.ResultLost:
+			r.status = failed
+			r.failure = temporal.NewApplicationError("no", workflows.FailureJobFailed, *r.result)
+		case job.ResultCancelled:
+			r.failure = temporal.NewCanceledError(*r.result)
+		case job.ResultSucceeded:
+		}
+		v := b.get("api-1")
+		require.Equal(t, job.PhaseDone, v.Phase, result)
+		require.Equal(t, &Outcome{Result: result, Message: "from the history"}, v.Outcome)
+		require.Equal(t, "app", v.ApplicationID)
+
+		b.put("lake", r.recordOf(result))
+		require.Equal(t, "from the record", b.get("api-1").Outcome.Message)
+		b.forget("api-1")
+		require.Equal(t, "from the record", b.get("api-1").Outcome.Message)
+		b.setDown(errDown)
+		require.Equal(t, "from the record", b.get("api-1").Outcome.Message)
+	}
+}
+
+func TestGetAJobThatWasTerminated(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now()).end(terminated, "")
+	v := b.get("api-1")
+	require.Nil(t, v.Outcome, "nobody knows yet")
+	require.Contains(t, v.WaitingFor, "terminated")
+
+	// A reset has left the record of the run before, which says nothing of this one.
+	before := r.recordOf(job.ResultSucceeded)
+	before.RunID = "run-before"
+	b.put("lake", before)
+	require.Nil(t, b.get("api-1").Outcome)
+
+	swept := r.recordOf(job.ResultFailed)
+	swept.RunID, swept.EndedAt = "the first of the chain", r.closed.Add(time.Hour)
+	b.put("lake", swept)
+	v = b.get("api-1")
+	require.Equal(t, job.ResultFailed, v.Outcome.Result)
+	require.Empty(t, v.WaitingFor)
+}
+
+func TestGetAWorkflowThatEndedWithoutAResult(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now()).end(failed, "")
+	r.result = &workflows.Result{}
+	v := b.get("api-1")
+	require.Nil(t, v.Outcome)
+	require.Contains(t, v.WaitingFor, "without saying how")
+}
+
+func TestGetNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, id := range []string{"api-1", "", "..", "a/b", ".records"} {
+		_, err := b.service.Get(t.Context(), id)
+		b.code(job.CodeNotFound, err)
+	}
+	b.setDown(errDown)
+	_, err := b.service.Get(t.Context(), "api-1")
+	b.code(job.CodeUnavailable, err)
+	b.setDown(nil)
+	b.stores["pond"].set(func(string) error { return errors.New("connection refused") })
+	_, err = b.service.Get(t.Context(), "api-1")
+	b.code(job.CodeUnavailable, err)
+	require.Contains(t, err.Error(), "cluster pond")
+}
+
+// The job ends between the two looks.
+func TestGetAJobThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now())
+	r.view = &workflows.StatusView{Phase: job.PhaseDone, Outcome: &job.Outcome{Result: job.ResultSucceeded}}
+	require.Equal(t, job.ResultSucceeded, b.get("api-1").Outcome.Result, "a closed workflow answers queries, too")
+}
+
+func TestFailuresOfTemporal(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		err  error
+		want job.Code
+	}{
+		{errDown, job.CodeUnavailable}, {serviceerror.NewPermissionDenied("no", ""), job.CodeInternal},
+		{serviceerror.NewResourceExhausted(0, "slow down"), job.CodeUnavailable}, {serviceerror.NewNamespaceNotFound("x"), job.CodeUnavailable},
+	} {
+		b := setup(t)
+		b.setDown(row.err)
+		_, err := b.service.Get(t.Context(), "api-1")
+		b.code(row.want, err)
+	}
+}
