@@ -6,16 +6,21 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobspec"
 )
 
 // artifact reads which file of which cluster a request is about.
 func (s *Server) artifact(c echo.Context) (string, jobspec.Artifact, error) {
-	artifact, err := jobspec.ParseArtifact(c.Param("sha256") + "/" + c.QueryParam("name"))
+	values, problems := parameters(c, "name", "cluster")
+	artifact, err := jobspec.ParseArtifact(c.Param("sha256") + "/" + values.Get("name"))
 	if err != nil {
-		return "", artifact, err
+		problems = append(problems, "artifact: "+err.Error())
 	}
-	cluster, err := s.options.Jobs.ClusterOf(c.QueryParam("cluster"))
+	if len(problems) > 0 {
+		return "", artifact, job.Invalid("the upload cannot be named like that", problems)
+	}
+	cluster, err := s.options.Jobs.ClusterOf(values.Get("cluster"))
 	return cluster, artifact, err
 }
 

@@ -91,7 +91,7 @@ func (s *Server) overLoopback(c echo.Context) error {
 		host = name
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
 		return refuse(http.StatusForbidden, "without users this serves only requests to localhost or 127.0.0.1")
 	}
 	if origin := r.Header.Get(echo.HeaderOrigin); origin != "" && origin != "http://"+r.Host {

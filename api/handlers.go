@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +46,19 @@ func (s *Server) metrics(c echo.Context) error {
 	return nil
 }
 
+// bodyTime bounds how long a body other than a file may take to come in.
+const bodyTime = 30 * time.Second
+
 // body reads a JSON body, of at most maxBody bytes.
 func body(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || kind != echo.MIMEApplicationJSON {
 		return nil, refuse(http.StatusUnsupportedMediaType, "the body must be application/json")
 	}
+	// Some writers have no deadlines, as in tests.
+	reading := http.NewResponseController(c.Response())
+	_ = reading.SetReadDeadline(time.Now().Add(bodyTime))
+	defer func() { _ = reading.SetReadDeadline(time.Time{}) }()
 	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -93,7 +103,11 @@ func answerJob(c echo.Context, view jobs.View, created bool) error {
 
 // push starts a job that model-manage holds.
 func (s *Server) push(c echo.Context) error {
-	view, created, err := s.options.Jobs.Push(c.Request().Context(), c.Param("id"))
+	id, err := pathParameter(c, "id")
+	if err != nil {
+		return err
+	}
+	view, created, err := s.options.Jobs.Push(c.Request().Context(), id)
 	if err != nil {
 		return err
 	}
@@ -139,32 +153,56 @@ func (s *Server) list(c echo.Context) error {
 	return c.JSON(http.StatusOK, page)
 }
 
+// parameters are the request's, and what is wrong with them: one that is not known here
+// is a slip of the pen that would be answered with something else than was meant. Only
+// label may be given more than once.
+func parameters(c echo.Context, known ...string) (values url.Values, problems []string) {
+	values, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		problems = append(problems, "query: cannot be read: "+job.Head(err.Error(), 100))
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch {
+		case !slices.Contains(known, name):
+			problems = append(problems, fmt.Sprintf("%s: is no parameter here; there are %s", job.Head(name, 100), strings.Join(known, ", ")))
+		case len(values[name]) > 1 && name != "label":
+			problems = append(problems, name+": is given more than once")
+		}
+	}
+	return values, problems
+}
+
+// pathParameter is a part of the path as the caller meant it: Echo routes by the path as
+// it came if that has escapes which matter, such as "%2F", and leaves them in.
+func pathParameter(c echo.Context, name string) (string, error) {
+	value := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return value, nil
+	}
+	value, err := url.PathUnescape(value)
+	if err != nil {
+		return "", refuse(http.StatusBadRequest, "%s: cannot be read", name)
+	}
+	return value, nil
+}
+
 // query reads what a list asks for.
 func query(c echo.Context) (jobs.Query, error) {
-	values := c.QueryParams()
-	var problems []string
+	values, problems := parameters(c, "user", "queue", "cluster", "phase", "outcome", "label", "cursor", "since", "until", "limit")
 	q := jobs.Query{
 		User: values.Get("user"), Queue: values.Get("queue"), Cluster: values.Get("cluster"),
 		Phase: job.Phase(values.Get("phase")), Result: values.Get("outcome"), Cursor: values.Get("cursor"),
 		Labels: map[string]string{},
 	}
-	for name, list := range values {
-		switch name {
-		case "label":
-			for _, label := range list {
-				key, value, ok := strings.Cut(label, "=")
-				if !ok {
-					problems = append(problems, fmt.Sprintf("label: must be key=value, got %q", job.Head(label, 100)))
-				}
-				q.Labels[key] = value
-			}
-		case "user", "queue", "cluster", "phase", "outcome", "cursor", "since", "until", "limit":
-			if len(list) > 1 {
-				problems = append(problems, name+": is given more than once")
-			}
-		default:
-			problems = append(problems, fmt.Sprintf("%s: is no parameter of this list", job.Head(name, 100)))
+	for _, label := range values["label"] {
+		key, value, ok := strings.Cut(label, "=")
+		if before, again := q.Labels[key]; again && before != value {
+			problems = append(problems, fmt.Sprintf("label: no job has two values of %q", job.Head(key, 100)))
 		}
+		if !ok {
+			problems = append(problems, fmt.Sprintf("label: must be key=value, got %q", job.Head(label, 100)))
+		}
+		q.Labels[key] = value
 	}
 	moment := func(name string) time.Time {
 		text := values.Get(name)

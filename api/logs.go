@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// followEvery is how often a log that is followed is looked at.
+	// followEvery is how often a log that is followed is looked at, jobEvery how often
+	// its job is, which asks Temporal and a worker.
 	followEvery = time.Second
+	jobEvery    = 10 * time.Second
 	// afterEnd is how long the rest of a log may take to be saved once its job has
 	// ended for everybody.
 	afterEnd = 2 * time.Minute
@@ -36,9 +38,9 @@ type logRequest struct {
 }
 
 func parseLog(c echo.Context) (logRequest, error) {
-	var problems []string
+	values, problems := parameters(c, "stream", "attempt", "offset", "limit", "follow")
 	number := func(name string, otherwise, least int64) int64 {
-		text := c.QueryParam(name)
+		text := values.Get(name)
 		if text == "" {
 			return otherwise
 		}
@@ -49,13 +51,13 @@ func parseLog(c echo.Context) (logRequest, error) {
 		return n
 	}
 	r := logRequest{
-		stream: c.QueryParam("stream"), attempt: int(number("attempt", 0, 1)),
+		stream: values.Get("stream"), attempt: int(number("attempt", 0, 1)),
 		offset: number("offset", 0, -1<<62), limit: number("limit", -1, 0),
 	}
 	if r.stream == "" {
 		r.stream = "stdout"
 	}
-	switch text := c.QueryParam("follow"); text {
+	switch text := values.Get("follow"); text {
 	case "", "false":
 	case "true":
 		r.follow = true
@@ -154,6 +156,7 @@ func (s *Server) follow(ctx context.Context, c echo.Context, view jobs.View, log
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	var ended time.Time
+	asked := time.Now()
 	for !out.full() {
 		select {
 		case <-ctx.Done():
@@ -182,12 +185,14 @@ func (s *Server) follow(ctx context.Context, c echo.Context, view jobs.View, log
 			return nil
 		}
 		// Not every job has its logs saved: one that was lost, say.
-		if ended.IsZero() {
-			if now, err := s.options.Jobs.Get(ctx, view.ID); err == nil && now.Phase == job.PhaseDone {
-				ended = time.Now()
-			}
-		} else if time.Since(ended) > afterEnd {
+		switch {
+		case !ended.IsZero() && time.Since(ended) > afterEnd:
 			return nil
+		case ended.IsZero() && time.Since(asked) >= jobEvery:
+			asked = time.Now()
+			if now, err := s.options.Jobs.Get(ctx, view.ID); err == nil && now.Phase == job.PhaseDone {
+				ended = asked
+			}
 		}
 	}
 	return nil

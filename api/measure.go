@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
@@ -28,18 +29,30 @@ func newRequestMetrics(m *telemetry.Metrics) *requestMetrics {
 func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begin := time.Now()
-		if err := next(c); err != nil {
+		err := next(c)
+		brokenOff := err != nil && c.Response().Committed
+		if err != nil {
 			c.Error(err)
 		}
 		path := c.Path() // the route's pattern, of which there are few
 		if path == "" {
 			path = "none"
 		}
-		method := c.Request().Method
-		if len(method) > 10 {
-			method = "other"
+		s.requests.seconds.WithLabelValues(path, methodLabel(c.Request().Method), strconv.Itoa(c.Response().Status)).
+			Observe(time.Since(begin).Seconds())
+		if brokenOff {
+			// A regular end would tell the caller that this was all.
+			panic(http.ErrAbortHandler)
 		}
-		s.requests.seconds.WithLabelValues(path, method, strconv.Itoa(c.Response().Status)).Observe(time.Since(begin).Seconds())
 		return nil
 	}
+}
+
+// methodLabel bounds the label: a caller may make up any method.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+		return method
+	}
+	return "other"
 }

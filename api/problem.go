@@ -36,9 +36,9 @@ const retryAfter = "5"
 //	invalid       400, 413 too large, 422 a key's other body or another digest
 //	not_found     404
 //	conflict      409
-//	unauthorized  403
 //	unavailable   503 with Retry-After
 //	internal      500
+//	unauthorized  500: it is this server that was refused something, not the caller
 func httpStatus(err error) int {
 	switch {
 	case errors.Is(err, jobs.ErrOtherBody), errors.Is(err, jobs.ErrDigest):
@@ -55,11 +55,9 @@ func httpStatus(err error) int {
 		return http.StatusNotFound
 	case job.CodeConflict:
 		return http.StatusConflict
-	case job.CodeUnauthorized:
-		return http.StatusForbidden
 	case job.CodeUnavailable:
 		return http.StatusServiceUnavailable
-	case job.CodeInternal:
+	case job.CodeUnauthorized, job.CodeInternal:
 	}
 	return http.StatusInternalServerError
 }
@@ -106,7 +104,10 @@ func problemOf(err error) Problem {
 // answerProblem is Echo's error handler.
 func (s *Server) answerProblem(err error, c echo.Context) {
 	if c.Response().Committed {
-		// A stream that broke off: the caller sees that it did.
+		// A stream that broke off: the caller sees that it did, if it was not the one.
+		if c.Request().Context().Err() != nil {
+			return
+		}
 		s.options.Logger.Warn("answer broken off", "method", c.Request().Method, "path", c.Path(), "request", requestID(c), "error", err)
 		return
 	}

@@ -87,7 +87,7 @@ func New(o Options) (*Server, error) {
 	s.echo.Server.ReadHeaderTimeout = 10 * time.Second
 	s.echo.Server.IdleTimeout = 2 * time.Minute
 	s.echo.Server.MaxHeaderBytes = 64 << 10
-	s.echo.Server.ErrorLog = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)
+	s.echo.StdLogger = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug) // the http.Server's
 	s.echo.Pre(s.identify, s.measure)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true}))
 	for _, r := range table() {
@@ -120,9 +120,13 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.stopping)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
-	err = s.echo.Shutdown(stop)
-	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
+	if err := s.echo.Shutdown(stop); err != nil {
+		// An upload that takes long, say: its sender starts anew.
+		s.options.Logger.Warn("stopping under requests that have not ended", "error", err)
+		_ = s.echo.Close() // nothing is served any more
 	}
-	return err
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the API: %w", err)
+	}
+	return nil
 }

@@ -75,13 +75,16 @@ func TokenDigest(token string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// quoted is what a YAML error repeats of the file: it may be a token.
+var quoted = regexp.MustCompile("`[^`]*`")
+
 // parseUsers reads the users by the digests of their tokens.
 func parseUsers(data []byte) (map[string]User, error) {
 	var content usersFile
 	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&content); err != nil {
-		return nil, job.Invalid("the file of users cannot be read", []string{job.Head(err.Error(), job.MaxMessage)})
+		return nil, job.Invalid("the file of users cannot be read", []string{quoted.ReplaceAllString(job.Head(err.Error(), job.MaxMessage), "…")})
 	}
 	var problems []string
 	addf := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -140,6 +143,7 @@ type directory struct {
 	users  map[string]User
 	read   time.Time
 	stamp  time.Time
+	size   int64
 	failed bool
 }
 
@@ -158,7 +162,7 @@ func (d *directory) reload() error {
 		return fmt.Errorf("read the file of users (api.usersFile): %w", err)
 	}
 	d.read = time.Now()
-	if d.users != nil && info.ModTime().Equal(d.stamp) {
+	if d.users != nil && info.ModTime().Equal(d.stamp) && info.Size() == d.size {
 		return nil
 	}
 	data, err := os.ReadFile(d.path)
@@ -169,7 +173,7 @@ func (d *directory) reload() error {
 	if err != nil {
 		return err
 	}
-	d.users, d.stamp = users, info.ModTime()
+	d.users, d.stamp, d.size = users, info.ModTime(), info.Size()
 	return nil
 }
 

@@ -157,8 +157,10 @@ func TestFailuresOfTemporal(t *testing.T) {
 		err  error
 		want job.Code
 	}{
-		{errDown, job.CodeUnavailable}, {serviceerror.NewPermissionDenied("no", ""), job.CodeInternal},
-		{serviceerror.NewResourceExhausted(0, "slow down"), job.CodeUnavailable}, {serviceerror.NewNamespaceNotFound("x"), job.CodeUnavailable},
+		{errDown, job.CodeUnavailable},
+		{serviceerror.NewPermissionDenied("no", ""), job.CodeInternal},
+		{serviceerror.NewResourceExhausted(0, "slow down"), job.CodeUnavailable},
+		{serviceerror.NewNamespaceNotFound("x"), job.CodeUnavailable},
 	} {
 		b := setup(t)
 		b.setDown(row.err)

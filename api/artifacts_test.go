@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/jobspec"
+)
+
+func sum(content string) string {
+	s := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(s[:])
+}
+
+// upload puts a file beside the API.
+func (b *bundle) upload(t *testing.T, content string) {
+	t.Helper()
+	_, err := b.service.PutArtifact(t.Context(), "local", jobspec.Artifact{SHA256: sum(content), Name: "a.py"}, strings.NewReader(content))
+	require.NoError(t, err)
+}
+
+// put sends a file under a digest.
+func (b *bundle) put(digest, name string, content io.Reader) answer {
+	b.t.Helper()
+	return b.send(b.request("ana", http.MethodPut, "/v1/artifacts/"+digest+"?name="+name, content))
+}
+
+// uploads lists what lies in the store of uploads.
+func (b *bundle) uploads() []string {
+	b.t.Helper()
+	var found []string
+	err := filepath.WalkDir(filepath.Join(b.root, "artifacts"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found = append(found, path)
+		}
+		return err
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(b.t, err)
+	}
+	return found
+}
+
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	content := strings.Repeat("\x00\xffx", 100_000)
+	path := "/v1/artifacts/" + sum(content) + "?name=a.py"
+	require.Equal(t, http.StatusNotFound, b.do("ana", http.MethodHead, path, "").StatusCode)
+	got := b.put(sum(content), "a.py", strings.NewReader(content))
+	require.Equal(t, http.StatusCreated, got.StatusCode, got.body)
+	require.JSONEq(t, `{"reference":"artifact:`+sum(content)+`/a.py","cluster":"local","bytes":300000}`, got.body)
+	stored, err := os.ReadFile(filepath.Join(b.root, "artifacts", sum(content), "a.py"))
+	require.NoError(t, err)
+	require.Equal(t, content, string(stored))
+	head := b.do("bob", http.MethodHead, path, "")
+	require.Equal(t, http.StatusOK, head.StatusCode)
+	require.Equal(t, "300000", head.Header.Get("Stoker-Artifact-Bytes"))
+
+	again := b.put(sum(content), "a.py", strings.NewReader(content))
+	require.Equal(t, http.StatusOK, again.StatusCode, again.body)
+	require.JSONEq(t, got.body, again.body)
+	require.Equal(t, http.StatusCreated, b.put(sum(""), "empty.py", strings.NewReader("")).StatusCode)
+	require.Len(t, b.uploads(), 2)
+}
+
+func TestUploadsThatAreRefusedLeaveNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	large := strings.Repeat("x", maxUpload+1)
+	b.problem(b.put(sum(large), "a.py", strings.NewReader(large)), http.StatusRequestEntityTooLarge)
+	p := b.problem(b.put(sum("a"), "a.py", strings.NewReader("b")), http.StatusUnprocessableEntity)
+	require.Contains(t, p.Detail, sum("b"), "what it is")
+	for _, row := range []struct{ digest, query, field string }{
+		{sum("a")[1:], "name=a.py", "artifact: "},
+		{strings.ToUpper(sum("a")), "name=a.py", "artifact: "},
+		{sum("a"), "", "artifact: "},
+		{sum("a"), "name=..", "artifact: "},
+		{sum("a"), "name=a%2Fb", "artifact: "},
+		{sum("a"), "name=a&name=b", "name: "},
+		{sum("a"), "name=a&nmae=b", "nmae: "},
+		{sum("a"), "name=a&cluster=moon", "cluster: "},
+	} {
+		r := b.request("ana", http.MethodPut, "/v1/artifacts/"+row.digest+"?"+row.query, strings.NewReader("a"))
+		p := b.problem(b.send(r), http.StatusBadRequest)
+		require.True(t, strings.HasPrefix(p.Problems[0], row.field), "%q", p.Problems)
+	}
+	most := strings.Repeat("x", maxUpload)
+	require.Empty(t, b.uploads())
+	require.Equal(t, http.StatusCreated, b.put(sum(most), "a.py", strings.NewReader(most)).StatusCode)
+}
+
+// cutOff is a body that breaks off.
+type cutOff struct{ sent bool }
+
+func (c *cutOff) Read(p []byte) (int, error) {
+	if c.sent {
+		return 0, errors.New("the cable was pulled")
+	}
+	c.sent = true
+	return copy(p, "half of"), nil
+}
+
+func TestAnUploadThatIsCutOffLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	done := make(chan struct{})
+	put := b.jobs.putArtifact
+	b.jobs.putArtifact = func(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error) {
+		defer close(done)
+		return put(ctx, cluster, a, content)
+	}
+	r := b.request("ana", http.MethodPut, "/v1/artifacts/"+sum("half of it")+"?name=a.py", &cutOff{})
+	_, err := b.client.Do(r) //nolint:bodyclose // there is none
+	require.Error(t, err)
+	<-done
+	require.Empty(t, b.uploads())
+	b.jobs.putArtifact = put
+	require.Equal(t, http.StatusCreated, b.put(sum("half of it"), "a.py", strings.NewReader("half of it")).StatusCode)
+}
