@@ -129,7 +129,7 @@ func (s *Starter) reconcile(ctx context.Context, key job.Key, found modelmanage.
 	if _, err := s.options.Reporter.Report(ctx, key.ID, report); err != nil {
 		return fmt.Errorf("end job %s: %w", key, err)
 	}
-	s.options.Logger.Warn("job ended: "+words, "job", key.Name())
+	s.options.Logger.Warn("job ended that nobody moved", "job", key.Name(), "reason", words)
 	delete(s.orphaned, key.Name())
 	result.Ended = append(result.Ended, key.Name())
 	return nil
