@@ -62,6 +62,8 @@ func (x *index) views(ctx context.Context) (all [][]View, warnings []string) {
 // clusterIndex is the records of one cluster.
 type clusterIndex struct {
 	logs *logstore.Store
+	// most is how many records are kept.
+	most int
 
 	// busy is held by who refreshes. A store that hangs keeps others waiting no longer
 	// than they want to.
@@ -77,7 +79,7 @@ type clusterIndex struct {
 }
 
 func newClusterIndex(logs *logstore.Store) *clusterIndex {
-	return &clusterIndex{logs: logs, busy: make(chan struct{}, 1), known: map[string]map[string]bool{}, settled: map[string]bool{}}
+	return &clusterIndex{logs: logs, most: mostIndexed, busy: make(chan struct{}, 1), known: map[string]map[string]bool{}, settled: map[string]bool{}}
 }
 
 // refresh brings the index up to date and returns what it has, also if it could not. A
@@ -109,7 +111,7 @@ func (c *clusterIndex) look(ctx context.Context) error {
 	var failed error
 	for _, hour := range hours {
 		// With the memory full, older records are left out and newer ones are not.
-		if c.settled[hour] || len(fresh) >= mostIndexed {
+		if c.settled[hour] || len(fresh) >= c.most {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -197,7 +199,7 @@ func (c *clusterIndex) merge(fresh map[string]View) {
 		merged = append(merged, v)
 	}
 	slices.SortFunc(merged, inList)
-	c.sorted = slices.Clip(merged[:min(len(merged), mostIndexed)])
+	c.sorted = slices.Clip(merged[:min(len(merged), c.most)])
 }
 
 // inList is the order of lists: what started last comes first.
