@@ -264,8 +264,8 @@ func (w *walk) fill(ctx context.Context) error {
 		return err
 	}
 	if count > windowMost && (w.span == 0 || w.span > leastSpan) {
-		switch {
-		case w.span == 0:
+		switch w.span {
+		case 0:
 			w.span = firstSpan
 		default:
 			w.span = max(w.span/4, leastSpan)

@@ -326,6 +326,26 @@ func TestListOfManyWorkflows(t *testing.T) {
 	require.Len(t, seen, want)
 }
 
+// A window that ended inside a millisecond would show its later half first, and a cursor
+// between them would skip the other.
+func TestWindowsEndBetweenMilliseconds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for id, before := range map[string]time.Duration{"a": 500_400, "z": 500_600} {
+		b.temporal.runs = append(b.temporal.runs, &run{id: "sparkjob-api-" + id, run: "x", status: running, at: noon.Add(-before * time.Microsecond)})
+	}
+	w := &walk{
+		service: b.service, query: Query{}.visibility(), before: place{millis: noon.UnixMilli() - 1}, since: noon.Add(-time.Hour),
+		span: 500_500 * time.Microsecond,
+	}
+	for _, want := range []string{"api-z", "api-a"} {
+		v, err := w.peek(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, v.ID)
+		w.take()
+	}
+}
+
 // Jobs of one millisecond are neither lost nor doubled, wherever windows and pages end.
 func TestListLosesNothing(t *testing.T) {
 	t.Parallel()

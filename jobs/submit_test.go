@@ -36,7 +36,7 @@ func TestSubmit(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, created)
 	require.NotEqual(t, first.ID, second.ID, "without a key, each is a job of its own")
-	require.Equal(t, spec, string(b.temporal.runs[0].input.Request.Spec))
+	require.JSONEq(t, spec, string(b.temporal.runs[0].input.Request.Spec))
 	require.Equal(t, "ana", b.temporal.runs[0].input.Request.User)
 }
 
