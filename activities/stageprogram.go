@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/stoker-spark/stoker/job"
@@ -91,9 +92,60 @@ func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, er
 	return problems, err
 }
 
+// copyNamed puts the files that have a name of their own into the working directory of
+// a program on this host, where Spark itself would refuse the name, and returns where
+// they lie in the job directory. Elsewhere the cluster manager gives files their names.
+func (s *staging) copyNamed(ctx context.Context, files []string) (map[string]string, error) {
+	named := map[string]string{}
+	if !s.onThisHost() {
+		return named, nil
+	}
+	for _, file := range files {
+		location, alias, ok := strings.Cut(file, "#")
+		if !ok || onEveryHost(file) {
+			continue
+		}
+		from, name := s.store, ""
+		if artifact, _, ok := jobspec.CutArtifact(file); ok {
+			name = artifact.Path(s.cluster.Artifacts)
+		} else {
+			var err error
+			if from, name, err = s.cluster.Stores.Resolve(location); err != nil {
+				continue // nobody but Spark finds it: it says what it makes of the name
+			}
+		}
+		named[file] = path.Join(spark.DirWork, alias)
+		if err := s.copy(ctx, from, name, named[file]); err != nil {
+			return nil, storeError("copy "+location, err)
+		}
+	}
+	return named, nil
+}
+
+func (s *staging) copy(ctx context.Context, from store.Store, name, to string) error {
+	in, err := from.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }() // only read
+	n, err := s.store.Write(ctx, path.Join(s.dir, to), in, modeFile)
+	s.progress.add(n)
+	s.record.Bytes += n
+	return err
+}
+
 // writeProgram stages a program: what it needs lies where it is, and is only named.
 func (s *staging) writeProgram(ctx context.Context, m job.Manifest, spec job.Spec, dirs []string) error {
-	p, err := programFiles(*m.Program, func(_, file string) (string, error) { return s.locate(file) })
+	named, err := s.copyNamed(ctx, m.Program.Files)
+	if err != nil {
+		return err
+	}
+	p, err := programFiles(*m.Program, func(_, file string) (string, error) {
+		if copied, ok := named[file]; ok {
+			return copied, nil
+		}
+		return s.locate(file)
+	})
 	if err != nil {
 		return err
 	}

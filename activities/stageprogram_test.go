@@ -57,13 +57,14 @@ func TestStageAProgram(t *testing.T) {
 	require.Equal(t, spark.Launch{
 		Name: "nightly", Main: "file:" + b.data("etl.jar"), Class: "a.B", Args: p.Args,
 		PyFiles: []string{"local:/opt/a.zip", "LOCAL:/opt/b.zip"}, Jars: []string{"file:" + b.data("etl.jar")},
-		Files:    []string{"file:" + b.data("in.csv") + "#today.csv"},
+		Files:    []string{"work/today.csv"},
 		Archives: []string{"file:" + b.cluster.Artifacts + "/" + uploaded + "/env.tar.gz#env"},
 		Options:  job.Options{Conf: map[string]string{"spark.x": "1"}},
 	}, launch)
 	require.Equal(t, map[string]fs.FileMode{
 		"launch.json": 0o600, "staged.json": 0o600, "work/": 0o700, "logs/": 0o700, "tmp/": 0o700,
-	}, b.tree(), "no driver and no model")
+		"work/today.csv": 0o600,
+	}, b.tree(), "no driver and no model; a file with a name of its own is where the program looks for it")
 	require.Equal(t, []string{b.data("etl.jar")}, []string{b.job.Program.Main}, "the manifest stays as it was")
 
 	again, err := b.stage()

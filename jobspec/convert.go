@@ -372,7 +372,9 @@ func (c *converter) retry() {
 	if c.spec.Retry == nil {
 		return
 	}
-	c.job.Retry.RerunAfterStart = c.spec.Retry.RerunAfterStart
+	if again := c.spec.Retry.RerunAfterStart; again != nil {
+		c.job.Retry.RerunAfterStart = *again
+	}
 	if n := c.spec.Retry.InfrastructureRetries; n != nil {
 		c.job.Retry.InfrastructureRetries = *n
 		if *n < 0 || *n > mostRetries {

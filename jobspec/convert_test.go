@@ -15,7 +15,7 @@ import (
 
 func TestConvert(t *testing.T) {
 	t.Parallel()
-	retries := 5
+	retries, again := 5, true
 	in := jobspec.Spec{
 		File: "hdfs://nn:8020/apps/etl.jar", ClassName: "org.acme.Etl$Main", Args: []string{"", "--x", "a b\n"},
 		Conf: map[string]string{"spark.sql.ansi.enabled": "true"}, SecretConf: map[string]string{"spark.my.password": "db"},
@@ -25,7 +25,7 @@ func TestConvert(t *testing.T) {
 		Name:     "nightly é", Cluster: "ignored: the router has chosen", Queue: "etl", Profile: "capped",
 		Labels:   map[string]string{"team": "risk", "empty": ""},
 		Timeouts: jobspec.Timeouts{Deadline: "90m", Run: "1h"},
-		Retry:    &jobspec.Retry{InfrastructureRetries: &retries, RerunAfterStart: true},
+		Retry:    &jobspec.Retry{InfrastructureRetries: &retries, RerunAfterStart: &again},
 	}
 	spec, manifest, err := jobspec.Convert(in, "ana", "lake", rules())
 	require.NoError(t, err)
@@ -173,6 +173,26 @@ func TestProblemsNameTheirField(t *testing.T) {
 			require.True(t, strings.HasPrefix(found[0], row.want), found[0])
 			require.NotContains(t, found[0], "hunter2", "a secret is not repeated")
 		})
+	}
+}
+
+// What a job does not say stays as the operator has it.
+func TestConvertKeepsTheDefaultsOfRetry(t *testing.T) {
+	t.Parallel()
+	r := rules()
+	r.Retry = job.RetryPolicy{InfrastructureRetries: 3, RerunAfterStart: true}
+	never := false
+	for name, row := range map[string]struct {
+		retry *jobspec.Retry
+		want  job.RetryPolicy
+	}{
+		"nothing": {nil, r.Retry},
+		"a count": {retry(1), job.RetryPolicy{InfrastructureRetries: 1, RerunAfterStart: true}},
+		"a no":    {&jobspec.Retry{RerunAfterStart: &never}, job.RetryPolicy{InfrastructureRetries: 3}},
+	} {
+		spec, _, err := jobspec.Convert(jobspec.Spec{File: "hdfs://nn:8020/a.py", Retry: row.retry}, "ana", "lake", r)
+		require.NoError(t, err, name)
+		require.Equal(t, row.want, spec.Retry, name)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	retries := 0
+	retries, again := 0, true
 	spec, err := jobspec.Parse([]byte(` {"file":"hdfs:/j.jar","className":"a.B","args":["","x y"],"conf":{"spark.A":"1","spark.a":"2"},
 		"secretConf":{"spark.p":"s"},"resources":{"driverMemory":"1g","driverCores":2},"pyFiles":["a"],"jars":["b"],"files":["c"],
 		"archives":["d"],"name":"n","cluster":"c","queue":"q","profile":"p","labels":{"K":"v","k":"w"},
@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 		PyFiles: []string{"a"}, Jars: []string{"b"}, Files: []string{"c"}, Archives: []string{"d"},
 		Name: "n", Cluster: "c", Queue: "q", Profile: "p", Labels: map[string]string{"K": "v", "k": "w"},
 		Timeouts: jobspec.Timeouts{Deadline: "1h", Run: "1m"},
-		Retry:    &jobspec.Retry{InfrastructureRetries: &retries, RerunAfterStart: true},
+		Retry:    &jobspec.Retry{InfrastructureRetries: &retries, RerunAfterStart: &again},
 	}, spec)
 }
 

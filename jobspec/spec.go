@@ -72,7 +72,7 @@ type Retry struct {
 	// InfrastructureRetries is how many, 0 to 10.
 	InfrastructureRetries *int `json:"infrastructureRetries,omitempty"`
 	// RerunAfterStart allows them although the program may have begun.
-	RerunAfterStart bool `json:"rerunAfterStart,omitempty"`
+	RerunAfterStart *bool `json:"rerunAfterStart,omitempty"`
 }
 
 // Digest tells the body of one job from another's, in hex: white space and the order

@@ -49,7 +49,7 @@ type one struct {
 	manifest job.Manifest
 }
 
-func (o one) Manifest(context.Context, string) (job.Manifest, job.Intake, error) {
+func (o one) Manifest(context.Context, job.Ref) (job.Manifest, job.Intake, error) {
 	return o.manifest, job.Intake{
 		Spec: job.Spec{Name: "default file system"}, Digest: "d", Standing: job.Standing{State: job.StandingOpen},
 	}, nil

@@ -215,7 +215,10 @@ func (s *submission) spec(cmd *cobra.Command, file string, arguments []string) (
 	spec.Conf, spec.SecretConf, spec.Labels = s.conf, s.secretConf, s.labels
 	spec.PyFiles, spec.Jars, spec.Files, spec.Archives = commaList(s.pyFiles), commaList(s.jars), commaList(s.files), commaList(s.archives)
 	if changed := cmd.Flags().Changed; changed("retries") || changed("rerun-after-start") {
-		spec.Retry = &jobspec.Retry{RerunAfterStart: s.rerunAfterStart}
+		spec.Retry = &jobspec.Retry{}
+		if changed("rerun-after-start") {
+			spec.Retry.RerunAfterStart = &s.rerunAfterStart
+		}
 		if changed("retries") {
 			spec.Retry.InfrastructureRetries = &s.retries
 		}

@@ -47,7 +47,7 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 	require.NoError(t, err)
 	py := reference("print(1)", "job.py")
 	binary := reference("\x00\xff", "data.bin")
-	zero := 0
+	zero, again := 0, true
 	require.Equal(t, jobspec.Spec{
 		File: py, ClassName: "x.Y", Args: []string{"--name", "of the program", "-w x", ""},
 		Conf:       map[string]string{"spark.a": "b=c", "spark.d": "", "spark.driver.extraJavaOptions": "-Dx=y"},
@@ -59,7 +59,7 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 		PyFiles: []string{py, "hdfs:///lib.zip"}, Files: []string{binary + "#renamed", "local:/etc/x#y", binary},
 		Jars: []string{reference("a.jar", "a.jar"), reference("b.jar", "b.jar")}, Archives: []string{"s3a://b/env.tgz#env"},
 		Name: "n", Cluster: "lake", Queue: "q", Profile: "big", Labels: map[string]string{"team": "x", "day": "1"},
-		Timeouts: jobspec.Timeouts{Deadline: "2h", Run: "1h"}, Retry: &jobspec.Retry{InfrastructureRetries: &zero, RerunAfterStart: true},
+		Timeouts: jobspec.Timeouts{Deadline: "2h", Run: "1h"}, Retry: &jobspec.Retry{InfrastructureRetries: &zero, RerunAfterStart: &again},
 	}, spec)
 	require.Equal(t, map[string]string{
 		py: "print(1)", binary: "\x00\xff", reference("a.jar", "a.jar"): "a.jar", reference("b.jar", "b.jar"): "b.jar",

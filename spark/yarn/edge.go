@@ -130,6 +130,8 @@ func (e *Edge) amend(ctx context.Context, r spark.Reservation, launch spark.Laun
 	if err != nil {
 		return spark.Launch{}, job.Errorf(job.CodeUnavailable, "list the files of %s: %w", attempt, err)
 	}
+	// What STAGE has put there under a name goes with the rest.
+	launch.Files = slices.DeleteFunc(slices.Clone(launch.Files), func(name string) bool { return strings.HasPrefix(name, spark.DirWork+"/") })
 	launch.Files = append(launch.Files, work...)
 	settings := submitSettings{settings: e.opts.Settings, sparkVersion: e.opts.SparkVersion, store: e.yarn.opts.Store}
 	launch.Options.Conf = maps.Clone(launch.Options.Conf)
