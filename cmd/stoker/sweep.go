@@ -132,8 +132,12 @@ func writeSweep(b *strings.Builder, r workflows.SweepResult) {
 		what string
 		all  []string
 	}{
-		{"ended, its workflow was terminated", r.Ended}, {"cleaned", r.Cleaned}, {"adopted", r.Adopted},
-		{"unknown to Temporal", r.Unknown}, {"application without a directory", r.Orphans}, {"FAILED", r.Failed},
+		{"ended, its workflow was terminated", r.Ended},
+		{"cleaned", r.Cleaned},
+		{"adopted", r.Adopted},
+		{"unknown to Temporal", r.Unknown},
+		{"application without a directory", r.Orphans},
+		{"FAILED", r.Failed},
 	} {
 		for _, line := range list.all {
 			fmt.Fprintf(b, "  %-34s %s\n", list.what, line)
