@@ -65,13 +65,13 @@ func withAlias(url, alias string) string {
 // checkProgram looks whether all files of a program are there.
 func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, error) {
 	var urls []store.NamedURL
-	artifacts := map[string]string{}
+	artifacts := map[string]jobspec.Artifact{}
 	_, err := programFiles(p, func(field, file string) (string, error) {
 		if onEveryHost(file) {
 			return file, nil
 		}
 		if artifact, _, ok := jobspec.CutArtifact(file); ok {
-			artifacts[field] = artifact.String()
+			artifacts[field] = artifact
 			urls = append(urls, store.NamedURL{Name: field, URL: s.store.URL(artifact.Path(s.cluster.Artifacts))})
 			return file, nil
 		}
@@ -85,8 +85,16 @@ func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, er
 	problems, err := store.CheckInputs(ctx, s.cluster.Stores, urls, s.cluster.UnverifiableInputs)
 	for i, p := range problems {
 		field, _, _ := strings.Cut(p, " ")
-		if artifact := artifacts[field]; artifact != "" && strings.Contains(p, "is missing") {
+		if artifact, ok := artifacts[field]; ok && strings.Contains(p, "is missing") {
 			problems[i] = fmt.Sprintf("%s: %s is not there: it was not uploaded to cluster %s, or has expired; upload it again", field, artifact, s.cluster.Name)
+		}
+	}
+	for _, artifact := range artifacts {
+		if err != nil || len(problems) > 0 {
+			break
+		}
+		if err = artifact.Use(ctx, s.store, s.cluster.Artifacts); err != nil {
+			err = storeError("note that "+artifact.String()+" is used", err)
 		}
 	}
 	return problems, err

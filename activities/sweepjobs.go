@@ -243,8 +243,9 @@ func attemptDirs(ctx context.Context, cluster Cluster) ([]job.Attempt, error) {
 		group.Go(func() error {
 			numbers, err := listDirs(listing, st, path.Join(cluster.Root, name))
 			for _, number := range numbers {
-				attempt := job.AttemptOf(name, 0)
-				if attempt.Number, err = strconv.Atoi(number); err == nil && attempt.Validate() == nil {
+				n, notOne := strconv.Atoi(number)
+				attempt := job.AttemptOf(name, n)
+				if notOne == nil && attempt.Validate() == nil { // else it is nobody's
 					lists[i] = append(lists[i], attempt)
 				}
 			}

@@ -41,7 +41,7 @@ func (b *bundle) uploads() []string {
 	b.t.Helper()
 	var found []string
 	err := filepath.WalkDir(filepath.Join(b.root, "artifacts"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+		if err == nil && !d.IsDir() && d.Name() != ".used" {
 			found = append(found, path)
 		}
 		return err

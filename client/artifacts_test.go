@@ -58,7 +58,7 @@ func TestAnUploadThatBreaksOffIsSentAgainWhole(t *testing.T) {
 	require.NoError(t, b.client.PutArtifact(t.Context(), u))
 	require.Equal(t, 2, *opened)
 	require.Equal(t, "PUT", b.requests()[1].method)
-	require.True(t, text == b.requests()[1].body)
+	require.Equal(t, text, b.requests()[1].body)
 
 	u, _ = uploadOf("")
 	require.NoError(t, b.client.PutArtifact(t.Context(), u), "an empty file is one")

@@ -106,7 +106,7 @@ func (c *Client) repeat(ctx context.Context, l *call, consume func(*http.Respons
 			wait = f.after
 		}
 		left := c.options.Patience - time.Since(began)
-		if !f.again || !(l.repeatable || f.unsent) || wait > left {
+		if !f.again || !l.repeatable && !f.unsent || wait > left {
 			if uncertain && l.method == http.MethodPost {
 				return job.Errorf(job.CodeOf(f.err), "%s: %w; %w", l.what, f.err, ErrUncertain)
 			}
@@ -321,7 +321,7 @@ func (c *Client) answer(ctx context.Context, l *call, into any) (status int, err
 		}
 		data, err := io.ReadAll(io.LimitReader(&watchedAnswer{response.Body, w}, maxAnswer))
 		if err != nil {
-			return &failed{again: true, err: job.Errorf(job.CodeUnavailable, "the answer of %s was cut off: %w", c.Server(), because(response, err))}
+			return &failed{again: true, err: job.Errorf(job.CodeUnavailable, "the answer of %s was cut off: %w", c.Server(), because(response, err))} //nolint:contextcheck // the cause stands in the request's own context
 		}
 		if err := json.Unmarshal(data, into); err != nil {
 			return &failed{again: true, err: job.Errorf(job.CodeUnavailable, "the answer of %s cannot be read: %w", c.Server(), err)}

@@ -135,7 +135,8 @@ func TestSubmitSaysWhenTheOutcomeIsUnknown(t *testing.T) {
 	_, _, err = b.client.Submit(t.Context(), jobspec.Spec{File: "local:/a.py"}, "")
 	require.ErrorContains(t, err, "no idempotency key")
 	require.Len(t, b.requests(), 1)
-	require.NotEqual(t, NewKey(), NewKey())
+	one, other := NewKey(), NewKey()
+	require.NotEqual(t, one, other)
 }
 
 // A re-run has no key: what may have been carried out is not asked for twice.

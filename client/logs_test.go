@@ -111,7 +111,7 @@ func TestALogIsReadWholeOverBrokenConnections(t *testing.T) {
 		for _, follow := range []bool{false, true} {
 			text, end, _, err := followed(t, s, LogRequest{Follow: follow})
 			require.NoError(t, err)
-			require.True(t, text == string(s.text), "seed %d", seed)
+			require.Equal(t, string(s.text), text, "seed %d", seed)
 			require.Equal(t, LogEnd{Offset: int64(len(s.text)), Finished: true}, end)
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Service) Rerun(ctx context.Context, id string) (View, error) {
 		if err != nil {
 			return View{}, err
 		}
-		if !before.Ended() && before.WaitingFor != wordsInterrupted {
+		if !before.Ended() { // nor has a terminated one: its application may live
 			return View{}, job.Errorf(job.CodeConflict, "job %s has not ended, so it is not run again", key.Name())
 		}
 	}

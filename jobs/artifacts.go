@@ -41,6 +41,10 @@ func (s *Service) HasArtifact(ctx context.Context, cluster string, a jobspec.Art
 	case err != nil:
 		return 0, false, storeFailure("look for "+a.String(), err)
 	}
+	// Who asks is about to use it.
+	if err := a.Use(ctx, c.Files, c.Artifacts); err != nil {
+		return 0, false, storeFailure("note that "+a.String()+" is used", err)
+	}
 	return info.Size, true, nil
 }
 

@@ -1,11 +1,14 @@
 package jobspec
 
 import (
+	"context"
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // artifactScheme begins the reference to an uploaded file.
@@ -39,6 +42,20 @@ func (a Artifact) String() string { return artifactScheme + a.SHA256 + "/" + a.N
 // Path of the artifact below the directory of a cluster's artifacts. Two names of the
 // same content are two files: Spark knows files by their names.
 func (a Artifact) Path(root string) string { return path.Join(root, a.SHA256, a.Name) }
+
+// usedEvery is how exactly it is known when an artifact was used last.
+const usedEvery = time.Hour
+
+// Use notes that an artifact is used, so that it is kept: by a file beside it, since what
+// deletes old ones goes by when files were written.
+func (a Artifact) Use(ctx context.Context, files store.Store, root string) error {
+	note := path.Join(root, a.SHA256, ".used")
+	if info, err := files.Stat(ctx, note); err == nil && time.Since(info.ModTime) < usedEvery {
+		return nil
+	}
+	_, err := files.Write(ctx, note, strings.NewReader(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o600)
+	return err
+}
 
 // CutArtifact splits a file of a Program into the artifact that it refers to and what
 // follows the '#'; false if it refers to none.

@@ -85,7 +85,7 @@ func TestLogsAreBytesAsTheyAre(t *testing.T) {
 	f.logs = map[string]string{"stdout": long.String(), "stderr": "a\nb\nlast"}
 	got := stoker(t, f.env(), "logs", "api-1", "--attempt", "2")
 	require.Zero(t, got.code, got.stderr)
-	require.True(t, long.String() == got.stdout)
+	require.Equal(t, long.String(), got.stdout)
 	require.Empty(t, got.stderr)
 	require.Equal(t, []string{"GET /v1/jobs/api-1/logs?attempt=2&offset=0&stream=stdout"}, f.seen())
 	for n, want := range map[string]string{"0": "", "1": "last", "2": "b\nlast", "3": "a\nb\nlast", "9": "a\nb\nlast"} {
