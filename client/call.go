@@ -314,14 +314,14 @@ func retryAfter(text string, now time.Time) time.Duration {
 
 // answer makes a call whose answer is JSON.
 func (c *Client) answer(ctx context.Context, l *call, into any) (status int, err error) {
-	err = c.repeat(ctx, l, func(response *http.Response, w *watch) *failed {
+	err = c.repeat(ctx, l, func(response *http.Response, w *watch) *failed { //nolint:contextcheck // why it was cut off stands in the request's own context
 		status = response.StatusCode
 		if kind := mediaType(response); kind != "application/json" {
 			return &failed{err: job.Errorf(job.CodeUnavailable, "%s answered with %s instead of JSON%w", c.Server(), orNothing(kind), silent{ErrStrange})}
 		}
 		data, err := io.ReadAll(io.LimitReader(&watchedAnswer{response.Body, w}, maxAnswer))
 		if err != nil {
-			return &failed{again: true, err: job.Errorf(job.CodeUnavailable, "the answer of %s was cut off: %w", c.Server(), because(response, err))} //nolint:contextcheck // the cause stands in the request's own context
+			return &failed{again: true, err: job.Errorf(job.CodeUnavailable, "the answer of %s was cut off: %w", c.Server(), because(response, err))}
 		}
 		if err := json.Unmarshal(data, into); err != nil {
 			return &failed{again: true, err: job.Errorf(job.CodeUnavailable, "the answer of %s cannot be read: %w", c.Server(), err)}

@@ -119,7 +119,7 @@ func TestALogThatIsFollowedGoesOnAfterABreak(t *testing.T) {
 	}
 	got := stoker(t, f.env(), "logs", "-f", "api-1")
 	require.Zero(t, got.code, got.stderr)
-	require.True(t, text == got.stdout)
+	require.Equal(t, text, got.stdout)
 }
 
 func TestCancel(t *testing.T) {

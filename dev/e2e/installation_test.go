@@ -220,7 +220,7 @@ func freePorts(t *testing.T) stack.Ports {
 	for range 1000 {
 		offset := 2000 + 10*rand.IntN(2000)
 		ports := stack.PortsAt(offset)
-		if !taken[offset] && allFree(ports.Temporal, ports.WebUI, ports.ModelManage, ports.Metrics) {
+		if !taken[offset] && allFree(ports.Temporal, ports.WebUI, ports.ModelManage, ports.Metrics, ports.API) {
 			taken[offset] = true
 			return ports
 		}
