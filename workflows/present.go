@@ -2,8 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +44,7 @@ func SearchAttributes() map[string]enums.IndexedValueType {
 // LabelValues are a job's labels as AttributeLabels holds them, in order.
 func LabelValues(labels map[string]string) []string {
 	values := make([]string, 0, len(labels))
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
+	for _, key := range workflow.DeterministicKeys(labels) {
 		values = append(values, key+"="+labels[key])
 	}
 	return values
