@@ -86,8 +86,12 @@ const (
 	VerdictLeftover Verdict = "leftover"
 	// VerdictUnknown: Temporal does not know the workflow.
 	VerdictUnknown Verdict = "unknown"
-	// VerdictOrphan: an application of ours without a job directory.
+	// VerdictOrphan: an application of ours without a job directory, whose workflow has
+	// ended.
 	VerdictOrphan Verdict = "orphan"
+	// VerdictUnknownOrphan: one whose workflow Temporal does not know. It may belong to
+	// another installation of the same name, with another root.
+	VerdictUnknownOrphan Verdict = "unknown-orphan"
 )
 
 // Finding is one attempt that was left.
@@ -343,9 +347,14 @@ func (s *Sweep) orphans(ctx context.Context, cluster Cluster, reserved map[job.A
 		if err != nil {
 			return nil, err
 		}
-		if !state.Open {
-			found = append(found, Finding{Verdict: VerdictOrphan, Attempt: sighting.Attempt, Application: sighting.Application})
+		f := Finding{Verdict: VerdictOrphan, Attempt: sighting.Attempt, Application: sighting.Application}
+		switch {
+		case !state.Found:
+			f.Verdict = VerdictUnknownOrphan
+		case state.Open || time.Since(state.ClosedAt) <= grace:
+			continue
 		}
+		found = append(found, f)
 	}
 	return found, nil
 }

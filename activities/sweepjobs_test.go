@@ -201,11 +201,17 @@ func TestSweepFindsOrphans(t *testing.T) {
 		return a
 	}
 	orphan := sight("orphan", long)
+	b.closed(orphan, false, long)
+	unknown := sight("unknown", long)
+	b.closed(sight("just-ended", long), false, time.Minute)
 	sight("new", time.Minute)
 	b.temporal.workflows[sight("open", long).WorkflowID] = WorkflowState{Found: true, Open: true}
 	b.temporal.workflows[sight("reserved", long).WorkflowID] = WorkflowState{Found: true, Open: true}
 	b.attemptOf("reserved", 1, "here", spark.FileStaged)
-	require.Equal(t, []Finding{{Verdict: VerdictOrphan, Attempt: orphan, Application: "app-orphan"}}, b.list().Findings)
+	require.Equal(t, []Finding{
+		{Verdict: VerdictOrphan, Attempt: orphan, Application: "app-orphan"},
+		{Verdict: VerdictUnknownOrphan, Attempt: unknown, Application: "app-unknown"},
+	}, b.list().Findings)
 
 	_, err := sweepCall[any](b, "SweepOrphan", SweepOrphanInput{Cluster: "local", Attempt: orphan, Application: "app-orphan"})
 	require.NoError(t, err)

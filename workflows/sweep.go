@@ -114,12 +114,14 @@ func (s *sweeping) act(ctx workflow.Context, f activities.Finding) error {
 		case s.in.IncludeUnknown:
 			err = s.unlessDry(func() error { return s.endUnknown(ctx, f) })
 		}
+	case activities.VerdictUnknownOrphan:
+		s.result.Unknown = append(s.result.Unknown, name+" "+f.Application)
+		if s.in.IncludeUnknown {
+			err = s.unlessDry(func() error { return s.endOrphan(ctx, f) })
+		}
 	case activities.VerdictOrphan:
 		s.result.Orphans = append(s.result.Orphans, name+" "+f.Application)
-		err = s.unlessDry(func() error {
-			return workflow.ExecuteActivity(controlOptions(ctx, s.in.Cluster, "kill "+f.Application, killTimeout), sweep.SweepOrphan,
-				activities.SweepOrphanInput{Cluster: s.in.Cluster, Attempt: f.Attempt, Application: f.Application}).Get(ctx, nil)
-		})
+		err = s.unlessDry(func() error { return s.endOrphan(ctx, f) })
 	}
 	if err == nil {
 		return nil
@@ -130,6 +132,11 @@ func (s *sweeping) act(ctx workflow.Context, f activities.Finding) error {
 	workflow.GetLogger(ctx).Error("not swept", "attempt", name, "verdict", string(f.Verdict), "error", err)
 	s.result.Failed = append(s.result.Failed, job.Head(name+": "+cause(err), job.MaxMessage))
 	return nil
+}
+
+func (s *sweeping) endOrphan(ctx workflow.Context, f activities.Finding) error {
+	return workflow.ExecuteActivity(controlOptions(ctx, s.in.Cluster, "kill "+f.Application, killTimeout), sweep.SweepOrphan,
+		activities.SweepOrphanInput{Cluster: s.in.Cluster, Attempt: f.Attempt, Application: f.Application}).Get(ctx, nil)
 }
 
 func (s *sweeping) unlessDry(do func() error) error {

@@ -165,6 +165,20 @@ func TestSweepKillsOrphans(t *testing.T) {
 	require.Equal(t, []string{"model-manage-orphan/1 app-orphan"}, result.Orphans)
 }
 
+// One that Temporal does not know may be another installation's of the same name.
+func TestSweepLeavesUnknownOrphans(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknownOrphan)
+	result := b.run(func(in *SweepInput) { in.Adopt = true })
+	require.Equal(t, []string{"list", "expire"}, b.calls)
+	require.Equal(t, []string{"model-manage-unknown-orphan/1 app-unknown-orphan"}, result.Unknown)
+}
+
+func TestSweepIncludesUnknownOrphans(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknownOrphan)
+	b.run(func(in *SweepInput) { in.IncludeUnknown = true })
+	require.Equal(t, []string{"list", "kill orphan app-unknown-orphan", "expire"}, b.calls)
+}
+
 func TestDrySweepOnlyLooks(t *testing.T) {
 	b := setupSweep(t, activities.VerdictInterrupted, activities.VerdictLeftover, activities.VerdictUnknown, activities.VerdictOrphan)
 	result := b.run(func(in *SweepInput) { in.DryRun, in.IncludeUnknown = true, true })
