@@ -135,7 +135,7 @@ func (s *sweeping) act(ctx workflow.Context, f activities.Finding) error {
 }
 
 func (s *sweeping) endOrphan(ctx workflow.Context, f activities.Finding) error {
-	return workflow.ExecuteActivity(controlOptions(ctx, s.in.Cluster, "kill "+f.Application, killTimeout), sweep.SweepOrphan,
+	return workflow.ExecuteActivity(transferOptions(ctx, s.in.Cluster, "kill "+f.Application), sweep.SweepOrphan,
 		activities.SweepOrphanInput{Cluster: s.in.Cluster, Attempt: f.Attempt, Application: f.Application}).Get(ctx, nil)
 }
 

@@ -149,7 +149,7 @@ func TestFinishedJobOutlivesEverything(t *testing.T) {
 	require.Len(t, page.Jobs, 1)
 	id := page.Jobs[0].ID
 	w.Kill()
-	loseDatabase(b)
+	b.LoseDatabase()
 
 	v := f.get(id)
 	require.Equal(t, job.ResultSucceeded, v.Outcome.Result)

@@ -3,7 +3,6 @@ package faults
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -29,32 +28,10 @@ func sweepable(t *testing.T, settings ...bench.Setting) *bench.Bench {
 	return newBench(t, append(settings, bench.Setting{Configure: impatient})...)
 }
 
-// admin runs a command of an operator.
-func admin(b *bench.Bench, args ...string) (string, error) {
-	b.Helper()
-	cmd := exec.CommandContext(b.Context(), bench.Binary("stoker"), append([]string{"admin"}, args...)...)
-	cmd.Args = append(cmd.Args, "--config", b.ConfigFile)
-	cmd.Env = b.Environment()
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return string(out), &failedCommand{err, stderr.String()}
-	}
-	return string(out), nil
-}
-
-type failedCommand struct {
-	error
-	stderr string
-}
-
-func (f *failedCommand) Error() string { return f.stderr }
-
 // swept runs a sweep by hand.
 func swept(b *bench.Bench, args ...string) workflows.SweepResult {
 	b.Helper()
-	out, err := admin(b, append([]string{"sweep", "-o", "json"}, args...)...)
+	out, err := b.Admin(append([]string{"sweep", "-o", "json"}, args...)...)
 	require.NoError(b, err)
 	report := reported(b, out)
 	require.Len(b, report.Clusters, 1)
@@ -82,12 +59,7 @@ func pid(j *bench.Job) int {
 	return n
 }
 
-func terminate(j *bench.Job) {
-	j.Bench.Helper()
-	require.NoError(j.Bench, j.Bench.Client.TerminateWorkflow(j.Bench.Context(), j.Key.WorkflowID(), "", "the test wants it"))
-}
-
-// ended waits until a sweep finds a job, whose workflow must have been closed for a
+// endedBySweep waits until a sweep finds a job, whose workflow must have been closed for a
 // moment.
 func endedBySweep(j *bench.Job, args ...string) {
 	j.Bench.Helper()
@@ -108,7 +80,7 @@ func TestTerminated(t *testing.T) {
 	j.Reaches("RUNNING")
 	j.Begun()
 	require.Empty(t, swept(b).Ended, "an open workflow looks after its job")
-	terminate(j)
+	j.Terminate()
 	endedBySweep(j)
 	require.Equal(t, "ERROR", j.Standing())
 	require.Contains(t, j.Messages(), "terminated by an operator")
@@ -135,7 +107,7 @@ func TestSweepIsScheduled(t *testing.T) {
 	j := b.Create(waiting)
 	j.Reaches("RUNNING")
 	j.Begun()
-	terminate(j)
+	j.Terminate()
 	b.Eventually("the document ends", func() bool { return j.Standing() == "ERROR" })
 	b.Eventually("nothing is left", func() bool { return swept(b).Looked == 0 })
 	j.CheckEnd(bench.End{Status: modelmanage.StatusError, Starts: 1})
@@ -151,15 +123,15 @@ func TestSweepInAnotherNamespace(t *testing.T) {
 	j := b.Create(waiting)
 	j.Reaches("RUNNING")
 	j.Begun()
-	loseDatabase(b)
+	b.LoseDatabase()
 	for _, args := range [][]string{{"sweep"}, {"sweep", "--include-unknown", "--grace", "1ns"}, {"reconcile"}} {
-		_, err := admin(b, args...)
+		_, err := b.Admin(args...)
 		require.ErrorContains(t, err, "nothing was touched", "%v", args)
 	}
 	require.Equal(t, "RUNNING", j.Standing())
 	require.NoError(t, syscall.Kill(pid(j), 0), "the application lives")
 
-	out, err := admin(b, "reconcile", "--accept-namespace")
+	out, err := b.Admin("reconcile", "--accept-namespace")
 	require.NoError(t, err)
 	require.Contains(t, out, "adopted")
 	j.Let()
@@ -176,7 +148,7 @@ func TestSweepUnknown(t *testing.T) {
 	j.Reaches("RUNNING")
 	j.Begun()
 	s.Kill()
-	loseDatabase(b)
+	b.LoseDatabase()
 	require.True(t, swept(b, "--accept-namespace").Recorded)
 	b.Eventually("a sweep lists it", func() bool { return len(swept(b).Unknown) == 1 })
 	require.NoError(t, syscall.Kill(pid(j), 0), "the application lives")
@@ -222,11 +194,11 @@ func TestDatabaseLostWithTenJobs(t *testing.T) {
 			j.Let() // some end while nobody looks
 		}
 	}
-	loseDatabase(b)
+	b.LoseDatabase()
 	b.Worker()
-	_, err := admin(b, "reconcile", "--accept-namespace")
+	_, err := b.Admin("reconcile", "--accept-namespace")
 	require.NoError(t, err)
-	out, err := admin(b, "reconcile", "--grace", "1s", "-o", "json")
+	out, err := b.Admin("reconcile", "--grace", "1s", "-o", "json")
 	require.NoError(t, err, out)
 	b.Starter() // those that were never looked at are CREATED still
 	for _, j := range jobs {
@@ -249,11 +221,11 @@ func TestReconcileEndsWhatIsNowhere(t *testing.T) {
 	b := sweepable(t)
 	b.Worker()
 	j := b.CreateChanged(returning, func(document bench.Object) { document["jobStatus"] = "WAITING" })
-	out, err := admin(b, "reconcile", "-o", "json")
+	out, err := b.Admin("reconcile", "-o", "json")
 	require.NoError(t, err)
 	require.Equal(t, 1, reported(b, out).ModelManage.Looked)
 	b.Eventually("it ends", func() bool {
-		_, err := admin(b, "reconcile")
+		_, err := b.Admin("reconcile")
 		require.NoError(t, err)
 		return j.Standing() == "ERROR"
 	})

@@ -1,8 +1,6 @@
 package faults
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -133,19 +131,6 @@ func TestResetAfterEnd(t *testing.T) {
 	require.Len(t, attemptDirs(j), 1)
 }
 
-// loseDatabase makes Temporal forget everything.
-func loseDatabase(b *bench.Bench) {
-	b.Helper()
-	b.Core.Kill()
-	files, err := filepath.Glob(filepath.Join(b.Dir, "core", "temporal.sqlite*"))
-	require.NoError(b, err)
-	require.NotEmpty(b, files)
-	for _, file := range files {
-		require.NoError(b, os.Remove(file))
-	}
-	b.StartCore()
-}
-
 // startByHand starts a job's workflow as an operator would.
 func startByHand(j *bench.Job) {
 	j.Bench.Helper()
@@ -164,7 +149,7 @@ func TestDatabaseLost(t *testing.T) {
 		b.Starter()
 		j := b.Create(waiting)
 		j.Reaches("RUNNING")
-		loseDatabase(b)
+		b.LoseDatabase()
 		startByHand(j)
 		j.Phase("running")
 		j.Let()
@@ -181,7 +166,7 @@ func TestDatabaseLost(t *testing.T) {
 		w.Kill()
 		j.Let()
 		b.Eventually("the application has ended", func() bool { return has(j, 1, "exit.json") })
-		loseDatabase(b)
+		b.LoseDatabase()
 		b.Worker()
 		startByHand(j)
 		j.Ends(bench.Complete)
@@ -196,7 +181,7 @@ func TestDatabaseLost(t *testing.T) {
 		w.Kill()
 		s.Kill()
 		j.CancelDocument()
-		loseDatabase(b)
+		b.LoseDatabase()
 		b.Worker()
 		startByHand(j)
 		j.Ends(bench.Cancelled)
