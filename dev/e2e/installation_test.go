@@ -191,7 +191,7 @@ func (i *installation) nothingLeft() error {
 			}
 			if rel, _ := filepath.Rel(root, path); strings.Count(rel, "/") == 2 && leftByRelease(entry.Name()) {
 				return nil
-			} else if rel == ".lock" || rel == ".host" || rel == ".host-id" {
+			} else if slices.Contains([]string{".lock", ".host", ".host-id", ".namespace.json"}, rel) {
 				return nil
 			}
 			return fmt.Errorf("%s was left", path)
