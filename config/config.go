@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
@@ -83,6 +84,18 @@ type Worker struct {
 	// WithoutClusterWatch switches hints off: jobs then look by their own
 	// backstop timers only, and see changes later.
 	WithoutClusterWatch bool `koanf:"withoutClusterWatch"`
+	// Deployment switches Temporal's worker versioning on, for the role workflows.
+	Deployment Deployment `koanf:"deployment"`
+}
+
+// Deployment is a worker's version to Temporal. Jobs move on to the current version by
+// themselves (AutoUpgrade); none runs until one is current.
+type Deployment struct {
+	// Name of the deployment, the same for all versions; "" switches versioning off.
+	Name string `koanf:"name"`
+	// BuildID of this version, such as "1.4.2": set it where a version is started, by
+	// STOKER_WORKER__DEPLOYMENT__BUILDID.
+	BuildID string `koanf:"buildId"`
 }
 
 // Log of every role.
@@ -225,6 +238,11 @@ func (c Config) Validate() error {
 	}
 	if c.Worker.StopTimeout <= 0 || c.Worker.ControlSlots <= 0 || c.Worker.TransferSlots <= 0 {
 		addf("worker: stopTimeout, controlSlots and transferSlots must be positive")
+	}
+	if d := c.Worker.Deployment; (d.Name == "") != (d.BuildID == "") {
+		addf("worker.deployment: name and buildId belong together, got %q and %q", d.Name, d.BuildID)
+	} else if strings.ContainsAny(d.Name, ".:") {
+		addf("worker.deployment.name: must hold neither '.' nor ':', got %q", d.Name)
 	}
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":

@@ -47,6 +47,26 @@ func OfTemporal(address, namespace string, t Temporal) []Check {
 	}
 }
 
+// OfDeployment is the check of worker versioning: jobs run only on the version that is
+// current, "" being none.
+func OfDeployment(name, buildID string, current func(ctx context.Context) (buildID string, err error)) []Check {
+	return []Check{{Group: "Temporal", Name: "worker version", Needs: "namespace", Run: func(ctx context.Context) Finding {
+		set := "temporal worker deployment set-current-version --deployment-name " + name + " --build-id " + buildID
+		is, err := current(ctx)
+		switch {
+		case job.CodeOf(err) == job.CodeNotFound:
+			return fail("start a worker of it, then "+set, "deployment %s is not there: versioning is on, and no worker of it has ever run", name)
+		case err != nil:
+			return fail("see the server's log; it may be too old for worker deployments", "deployment %s cannot be looked up: %v", name, err)
+		case is == "":
+			return fail(set, "deployment %s has no current version, so no job goes on", name)
+		case is != buildID:
+			return warn(set, "%s is current in deployment %s, and this configuration is %s", is, name, buildID)
+		}
+		return ok("%s is current in deployment %s", is, name)
+	}}}
+}
+
 // ModelManage is what is asked of model-manage.
 type ModelManage interface {
 	// List reads the first page of jobs.

@@ -50,6 +50,24 @@ func (t temporalServer) SearchAttributes(ctx context.Context) error {
 	return CheckNamespace(ctx, t.client, t.namespace)
 }
 
+// CheckDeployment makes the check of worker versioning, none if it is off.
+func CheckDeployment(c client.Client, settings config.Deployment) []doctor.Check {
+	if settings.Name == "" {
+		return nil
+	}
+	return doctor.OfDeployment(settings.Name, settings.BuildID, func(ctx context.Context) (string, error) {
+		described, err := c.WorkerDeploymentClient().GetHandle(settings.Name).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+		var missing *serviceerror.NotFound
+		switch {
+		case errors.As(err, &missing):
+			return "", job.Errorf(job.CodeNotFound, "%w", err)
+		case err != nil || described.Info.RoutingConfig.CurrentVersion == nil:
+			return "", err
+		}
+		return described.Info.RoutingConfig.CurrentVersion.BuildID, nil
+	})
+}
+
 // CheckModelManage makes the checks of the source of jobs.
 func CheckModelManage(c config.Config) []doctor.Check {
 	if !c.HasModelManage() {

@@ -129,7 +129,14 @@ func (w *Worker) addCentral() error {
 	if err != nil {
 		return err
 	}
-	central := sdk.New(w.options.Client, workflows.QueueCentral, w.sdkOptions(100))
+	options := w.sdkOptions(100)
+	if d := w.options.Config.Worker.Deployment; d.Name != "" {
+		options.DeploymentOptions = sdk.DeploymentOptions{
+			UseVersioning: true, Version: sdk.WorkerDeploymentVersion{DeploymentName: d.Name, BuildID: d.BuildID},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	central := sdk.New(w.options.Client, workflows.QueueCentral, options)
 	central.RegisterWorkflowWithOptions(workflows.SparkBatchJob, workflow.RegisterOptions{Name: workflows.TypeSparkBatchJob})
 	central.RegisterWorkflowWithOptions(workflows.ClusterWatch, workflow.RegisterOptions{Name: workflows.TypeClusterWatch})
 	central.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.TypeSweep})

@@ -52,6 +52,7 @@ func doctorCommand(flags *common) *cobra.Command {
 			}
 			defer temporal.Close()
 			checks := append(worker.CheckTemporal(temporal, options.HostPort, options.Namespace), worker.CheckModelManage(c)...)
+			checks = append(checks, worker.CheckDeployment(temporal, c.Worker.Deployment)...)
 			if len(clusters) == 0 {
 				clusters = c.ClusterNames()
 			}

@@ -121,6 +121,7 @@ func save(path string, c config.Config) error {
 		"worker": map[string]any{
 			"httpAddress": c.Worker.HTTPAddress, "stopTimeout": c.Worker.StopTimeout.String(),
 			"withoutClusterWatch": c.Worker.WithoutClusterWatch,
+			"deployment":          map[string]any{"name": c.Worker.Deployment.Name, "buildId": c.Worker.Deployment.BuildID},
 		},
 		"clusters": clusters,
 	}

@@ -119,3 +119,10 @@ func (p *Process) told(words string) bool {
 	})
 	return said
 }
+
+// Output waits for its end and returns what it has said.
+func (p *Process) Output() string {
+	p.b.Helper()
+	<-p.ended
+	return tail(p.log, dumpAtMost)
+}
