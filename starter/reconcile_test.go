@@ -2,7 +2,6 @@ package starter
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -69,7 +68,7 @@ func TestReconcile(t *testing.T) {
 	}}
 	options := Options{
 		Client: temporal, Registry: registry, Reporter: reporter, PollInterval: time.Second, Grace: time.Minute,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	s, err := New(options)
 	require.NoError(t, err)
