@@ -108,8 +108,10 @@ type SubmitInput struct {
 // SubmitResult says whether the application was launched: it was, unless one
 // of the others is set.
 type SubmitResult struct {
-	Busy    bool `json:"busy,omitempty"`
-	Revoked bool `json:"revoked,omitempty"`
+	Busy bool `json:"busy,omitempty"`
+	// Why it is busy, for people, if not for want of room.
+	Why     string `json:"why,omitempty"`
+	Revoked bool   `json:"revoked,omitempty"`
 	// Application is the id that the launch has made, where Reserve knew only a name.
 	Application string `json:"application,omitempty"`
 	// Standing other than open means that nothing was launched.
@@ -140,6 +142,9 @@ func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, err
 	switch err := cluster.Manager.Submit(ctx, in.Attempt); {
 	case errors.Is(err, spark.ErrBusy):
 		result.Busy = true
+		if held := (*spark.HeldError)(nil); errors.As(err, &held) {
+			result.Why = job.Head(held.Reason, job.MaxMessage)
+		}
 	case errors.Is(err, spark.ErrRevoked):
 		result.Revoked = true
 	case err != nil:

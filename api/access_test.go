@@ -35,6 +35,9 @@ var accessTable = map[string]struct {
 
 	"POST /v1/model-manage/jobs/:id": {"/v1/model-manage/jobs/7", "", [6]int{401, 403, 403, 201, 201, 403}},
 	"GET /v1/clusters":               {"/v1/clusters", "", [6]int{401, 200, 200, 200, 403, 403}},
+
+	"POST /v1/clusters/:name/drain":  {"/v1/clusters/local/drain", `{"reason":"why"}`, [6]int{401, 403, 403, 200, 403, 403}},
+	"POST /v1/clusters/:name/resume": {"/v1/clusters/local/resume", "", [6]int{401, 403, 403, 200, 403, 403}},
 }
 
 func TestWhoMayUseEachRoute(t *testing.T) {
@@ -58,6 +61,11 @@ func TestWhoMayUseEachRoute(t *testing.T) {
 				b.jobs.push = func(id string) (jobs.View, bool, error) { touch("push"); return push(id) }
 				b.jobs.cancel = func(id, by, why string) (bool, error) { touch("cancel"); return cancel(id, by, why) }
 				b.jobs.rerun = func(id string) (jobs.View, error) { touch("rerun"); return rerun(id) }
+				turn := b.jobs.turn
+				b.jobs.turn = func(cluster, by, reason string) (jobs.ClusterView, error) {
+					touch("turn")
+					return turn(cluster, by, reason)
+				}
 				got := b.do(user, r.method, row.path, row.body)
 				require.Equal(t, row.want[i], got.StatusCode, got.body)
 				if got.StatusCode >= 400 {

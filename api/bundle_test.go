@@ -39,7 +39,9 @@ type jobsFake struct {
 	hasArtifact func(ctx context.Context, cluster string, a jobspec.Artifact) (int64, bool, error)
 	putArtifact func(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error)
 	clusters    func() ([]jobs.ClusterView, error)
-	ready       func() error
+	// turn is both Drain and, with by "resume", Resume.
+	turn  func(cluster, by, reason string) (jobs.ClusterView, error)
+	ready func() error
 }
 
 func (f *jobsFake) Submit(_ context.Context, in jobs.Submission) (jobs.View, bool, error) {
@@ -67,7 +69,14 @@ func (f *jobsFake) PutArtifact(ctx context.Context, cluster string, a jobspec.Ar
 	return f.putArtifact(ctx, cluster, a, content)
 }
 func (f *jobsFake) Clusters(context.Context) ([]jobs.ClusterView, error) { return f.clusters() }
-func (f *jobsFake) Ready(context.Context) error                          { return f.ready() }
+func (f *jobsFake) Drain(_ context.Context, cluster, by, reason string) (jobs.ClusterView, error) {
+	return f.turn(cluster, by, reason)
+}
+
+func (f *jobsFake) Resume(_ context.Context, cluster string) (jobs.ClusterView, error) {
+	return f.turn(cluster, "resume", "")
+}
+func (f *jobsFake) Ready(context.Context) error { return f.ready() }
 
 // tokens of the users of every bundle, by name.
 var tokens = map[string]string{"ana": "token-of-ana", "bob": "token-of-bob", "root": "token-of-root", "mm": "token-of-mm", "prom": "token-of-prom"}
@@ -182,6 +191,16 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		putArtifact: b.service.PutArtifact,
 		clusters: func() ([]jobs.ClusterView, error) {
 			return []jobs.ClusterView{{Name: "local", Default: true, Workers: 1, OpenJobs: 2, Profiles: []string{"big"}}}, nil
+		},
+		turn: func(cluster, by, reason string) (jobs.ClusterView, error) {
+			if cluster != "local" {
+				return jobs.ClusterView{}, job.Errorf(job.CodeNotFound, "there is no cluster %q", cluster)
+			}
+			v := jobs.ClusterView{Name: cluster}
+			if by != "resume" {
+				v.Drained = &jobs.DrainView{By: by, Reason: reason, Since: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+			}
+			return v, nil
 		},
 		ready: func() error { return nil },
 	}

@@ -229,21 +229,28 @@ func query(c echo.Context) (jobs.Query, error) {
 	return q, nil
 }
 
-// Reason is the optional body of a cancel.
+// Reason is the optional body of a cancel or a drain.
 type Reason struct {
 	Reason string `json:"reason"`
 }
 
-func (s *Server) cancel(c echo.Context) error {
+// reason reads the body of a request that may have none.
+func reason(c echo.Context) (Reason, error) {
 	var why Reason
-	if c.Request().ContentLength != 0 {
-		data, err := body(c)
-		if err != nil {
-			return err
-		}
-		if err := jobspec.Decode(data, &why); err != nil {
-			return err
-		}
+	if c.Request().ContentLength == 0 {
+		return why, nil
+	}
+	data, err := body(c)
+	if err != nil {
+		return why, err
+	}
+	return why, jobspec.Decode(data, &why)
+}
+
+func (s *Server) cancel(c echo.Context) error {
+	why, err := reason(c)
+	if err != nil {
+		return err
 	}
 	view, err := s.visible(c)
 	if err != nil {
@@ -280,4 +287,32 @@ func (s *Server) clusters(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"clusters": views})
+}
+
+func (s *Server) drain(c echo.Context) error {
+	name, err := pathParameter(c, "name")
+	if err != nil {
+		return err
+	}
+	why, err := reason(c)
+	if err != nil {
+		return err
+	}
+	view, err := s.options.Jobs.Drain(c.Request().Context(), name, caller(c).Name, why.Reason)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, view)
+}
+
+func (s *Server) resume(c echo.Context) error {
+	name, err := pathParameter(c, "name")
+	if err != nil {
+		return err
+	}
+	view, err := s.options.Jobs.Resume(c.Request().Context(), name)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, view)
 }

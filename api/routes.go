@@ -15,6 +15,8 @@ const (
 	// accessUsers are those who may submit jobs; what they see of others' is up to the
 	// handler.
 	accessUsers access = "users"
+	// accessAdmins are those who operate the installation.
+	accessAdmins access = "admins"
 	// accessPush is model-manage.
 	accessPush access = "model-manage"
 	// accessMetrics reads metrics.
@@ -24,6 +26,7 @@ const (
 // allowed is which roles each kind of access is open to.
 var allowed = map[access][]Role{
 	accessUsers:   {RoleUser, RoleAdmin},
+	accessAdmins:  {RoleAdmin},
 	accessPush:    {RoleModelManage, RoleAdmin},
 	accessMetrics: {RoleMetrics, RoleAdmin},
 }
@@ -55,5 +58,7 @@ func table() []route {
 
 		{http.MethodPost, "/v1/model-manage/jobs/:id", accessPush, (*Server).push},
 		{http.MethodGet, "/v1/clusters", accessUsers, (*Server).clusters},
+		{http.MethodPost, "/v1/clusters/:name/drain", accessAdmins, (*Server).drain},
+		{http.MethodPost, "/v1/clusters/:name/resume", accessAdmins, (*Server).resume},
 	}
 }

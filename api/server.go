@@ -31,6 +31,8 @@ type Jobs interface {
 	HasArtifact(ctx context.Context, cluster string, a jobspec.Artifact) (size int64, there bool, err error)
 	PutArtifact(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error)
 	Clusters(ctx context.Context) ([]jobs.ClusterView, error)
+	Drain(ctx context.Context, cluster, by, reason string) (jobs.ClusterView, error)
+	Resume(ctx context.Context, cluster string) (jobs.ClusterView, error)
 	Ready(ctx context.Context) error
 }
 

@@ -426,3 +426,18 @@ func FuzzRequests(f *testing.F) {
 type nopCloser struct{}
 
 func (nopCloser) Close() error { return nil }
+
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	got := b.do("root", http.MethodPost, "/v1/clusters/local/drain", `{"reason":"new disks"}`)
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.JSONEq(t, `{"name":"local","workers":0,"openJobs":0,"drained":{"by":"root","reason":"new disks","since":"2026-11-21T10:00:00Z","live":0}}`, got.body)
+	require.Equal(t, http.StatusOK, b.do("root", http.MethodPost, "/v1/clusters/local/drain", "").StatusCode, "a reason need not be given")
+	got = b.do("root", http.MethodPost, "/v1/clusters/local/resume", "")
+	require.JSONEq(t, `{"name":"local","workers":0,"openJobs":0}`, got.body)
+	for _, what := range []string{"drain", "resume"} {
+		b.problem(b.do("root", http.MethodPost, "/v1/clusters/no%2Fne/"+what, ""), http.StatusNotFound)
+	}
+	b.problem(b.do("root", http.MethodPost, "/v1/clusters/local/drain", `{"reson":"x"}`), http.StatusBadRequest)
+}

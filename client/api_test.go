@@ -45,6 +45,14 @@ func (f *fakeJobs) Clusters(context.Context) ([]jobs.ClusterView, error) {
 	return []jobs.ClusterView{{Name: "lake", Workers: 2}}, nil
 }
 
+func (f *fakeJobs) Drain(_ context.Context, cluster, by, reason string) (jobs.ClusterView, error) {
+	return jobs.ClusterView{Name: cluster, Drained: &jobs.DrainView{By: by, Reason: reason}}, nil
+}
+
+func (f *fakeJobs) Resume(_ context.Context, cluster string) (jobs.ClusterView, error) {
+	return jobs.ClusterView{Name: cluster}, nil
+}
+
 func (f *fakeJobs) Cancel(_ context.Context, id, by, reason string) (bool, error) {
 	return f.cancel(id, by, reason)
 }
@@ -69,7 +77,7 @@ func realAPI(t *testing.T, f *fakeJobs) *client.Client {
 	t.Helper()
 	users := filepath.Join(t.TempDir(), "users.yaml")
 	const token = "ana's token"
-	text := "users:\n  - {name: ana, roles: [user], tokens: ['" + api.TokenDigest(token) + "']}\n"
+	text := "users:\n  - {name: ana, roles: [user, admin], tokens: ['" + api.TokenDigest(token) + "']}\n"
 	require.NoError(t, os.WriteFile(users, []byte(text), 0o600))
 	metrics, err := telemetry.NewMetrics()
 	require.NoError(t, err)
@@ -163,6 +171,15 @@ func TestTheRealAPI(t *testing.T) {
 	clusters, err := c.Clusters(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []jobs.ClusterView{{Name: "lake", Workers: 2}}, clusters)
+	cluster, err := c.Drain(ctx, "la/ke", "why")
+	require.NoError(t, err)
+	require.Equal(t, jobs.ClusterView{Name: "la/ke", Drained: &jobs.DrainView{By: "ana", Reason: "why"}}, cluster)
+	cluster, err = c.Drain(ctx, "lake", "")
+	require.NoError(t, err)
+	require.Empty(t, cluster.Drained.Reason)
+	cluster, err = c.Resume(ctx, "lake")
+	require.NoError(t, err)
+	require.Equal(t, jobs.ClusterView{Name: "lake"}, cluster)
 }
 
 func TestUploadsToTheRealAPI(t *testing.T) {

@@ -182,3 +182,27 @@ func (c *Client) Clusters(ctx context.Context) ([]jobs.ClusterView, error) {
 	_, err := c.answer(ctx, &call{what: "list the clusters", method: http.MethodGet, path: "v1/clusters", repeatable: true}, &answer)
 	return answer.Clusters, err
 }
+
+// Drain closes a cluster to new applications; what runs there goes on.
+func (c *Client) Drain(ctx context.Context, cluster, reason string) (jobs.ClusterView, error) {
+	l := &call{what: "drain cluster " + cluster, method: http.MethodPost, path: clusterPath(cluster, "drain"), repeatable: true}
+	if reason != "" {
+		if err := l.json(map[string]string{"reason": reason}); err != nil {
+			return jobs.ClusterView{}, err
+		}
+	}
+	var view jobs.ClusterView
+	_, err := c.answer(ctx, l, &view)
+	return view, err
+}
+
+// Resume opens a cluster again that was drained.
+func (c *Client) Resume(ctx context.Context, cluster string) (jobs.ClusterView, error) {
+	var view jobs.ClusterView
+	_, err := c.answer(ctx, &call{
+		what: "end the drain of cluster " + cluster, method: http.MethodPost, path: clusterPath(cluster, "resume"), repeatable: true,
+	}, &view)
+	return view, err
+}
+
+func clusterPath(name, what string) string { return "v1/clusters/" + url.PathEscape(name) + "/" + what }

@@ -260,7 +260,7 @@ func (f *temporalFake) GetWorkflowHistory(_ context.Context, id, _ string, _ boo
 	}}}
 }
 
-var queryTerm = regexp.MustCompile(`^(\w+) (=|!=|<|>=) '([^']*)'$`)
+var queryTerm = regexp.MustCompile(`^(\w+) (?:(=|!=|<|>=) '([^']*)'|(IN) \(([^)]*)\))$`)
 
 // matching evaluates a query as visibility would, in no order.
 func (f *temporalFake) matching(query string) []*run {
@@ -271,6 +271,11 @@ func (f *temporalFake) matching(query string) []*run {
 			m := queryTerm.FindStringSubmatch(term)
 			if m == nil {
 				panic("no such term: " + term)
+			}
+			if m[4] == "IN" {
+				value, _ := r.attributes[m[1]].(string)
+				all = all && slices.Contains(strings.Split(m[5], ", "), "'"+value+"'")
+				continue
 			}
 			all = all && r.matches(m[1], m[2], m[3])
 		}
@@ -436,7 +441,7 @@ func setup(t *testing.T) *bundle {
 		b.roots[name] = filepath.Join(t.TempDir(), name)
 		b.stores[name] = &storeFake{Store: file.New(file.Options{DirMode: 0o700})}
 		b.logs[name] = logstore.New(b.stores[name], b.roots[name])
-		clusters[name] = Cluster{Files: b.stores[name], Artifacts: b.roots[name] + "-artifacts", MaxArtifactBytes: 1000, Logs: b.logs[name]}
+		clusters[name] = Cluster{Files: b.stores[name], Root: b.roots[name], Artifacts: b.roots[name] + "-artifacts", MaxArtifactBytes: 1000, Logs: b.logs[name]}
 		rules.Clusters[name] = jobspec.Cluster{}
 	}
 	var err error

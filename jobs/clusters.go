@@ -24,6 +24,10 @@ type ClusterView struct {
 	Workers int `json:"workers"`
 	// OpenJobs have not ended.
 	OpenJobs int64 `json:"openJobs"`
+	// Drained is set while no application is launched here.
+	Drained *DrainView `json:"drained,omitempty"`
+	// Problem is why nobody can tell whether it is drained.
+	Problem string `json:"problem,omitempty"`
 	// Profiles that a job may choose, beside the cluster's own.
 	Profiles []string `json:"profiles,omitempty"`
 }
@@ -61,7 +65,10 @@ func (s *Service) cluster(ctx context.Context, name string) (ClusterView, error)
 		Namespace: s.options.Namespace, Query: Query{Cluster: name, Result: resultNone}.visibility(),
 	})
 	v.OpenJobs = counted.GetCount()
-	return v, failure("count the jobs of cluster "+name, err)
+	if err != nil {
+		return v, failure("count the jobs of cluster "+name, err)
+	}
+	return v, s.drained(ctx, &v)
 }
 
 func (s *Service) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) (int, error) {

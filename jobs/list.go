@@ -33,6 +33,9 @@ type Query struct {
 	Limit int
 	// Cursor goes on where a page ended.
 	Cursor string
+
+	// phases, any of which a job is in.
+	phases []job.Phase
 }
 
 // resultNone asks for jobs without an outcome.
@@ -93,6 +96,13 @@ func (q Query) visibility() string {
 	is(workflows.AttributeQueue.GetName(), q.Queue)
 	is(workflows.AttributeCluster.GetName(), q.Cluster)
 	is(workflows.AttributePhase.GetName(), string(q.Phase))
+	if len(q.phases) > 0 {
+		phases := make([]string, len(q.phases))
+		for i, p := range q.phases {
+			phases[i] = "'" + string(p) + "'"
+		}
+		terms = append(terms, workflows.AttributePhase.GetName()+" IN ("+strings.Join(phases, ", ")+")")
+	}
 	for _, label := range workflows.LabelValues(q.Labels) {
 		is(workflows.AttributeLabels.GetName(), label)
 	}

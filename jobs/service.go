@@ -19,8 +19,10 @@ import (
 
 // Cluster is what a front needs of a cluster: its files, not its manager.
 type Cluster struct {
-	// Files is the default store, in which Artifacts is the directory of uploads.
+	// Files is the default store, in which Root is the cluster's directory and Artifacts
+	// that of uploads.
 	Files     store.Store
+	Root      string
 	Artifacts string
 	// MaxArtifactBytes bounds one upload.
 	MaxArtifactBytes int64

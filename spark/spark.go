@@ -19,6 +19,15 @@ import (
 // reached. Nothing was sent; ask again later.
 var ErrBusy = errors.New("the cluster is at its concurrency limit")
 
+// HeldError is ErrBusy for another reason: somebody keeps the cluster closed to new
+// applications.
+type HeldError struct{ Reason string }
+
+func (h *HeldError) Error() string { return h.Reason }
+
+// Is implements errors.Is.
+func (h *HeldError) Is(target error) bool { return target == ErrBusy }
+
 // ErrRevoked is returned by Submit when the attempt was revoked (a kill came
 // first) or its not-after time has passed. Nothing was sent, nor ever will be.
 var ErrRevoked = errors.New("the attempt was revoked before it was sent")

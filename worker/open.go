@@ -11,6 +11,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobspec"
 	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/spark/drain"
 	"github.com/stoker-spark/stoker/spark/local"
 	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/store/file"
@@ -86,6 +87,8 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	}
 	options := localOptions(c, name, settings)
 	options.Supervisor, options.Logger = supervisor, o.Logger
+	files := file.New(file.Options{DirMode: 0o700})
+	options.Gate = drain.Gate(name, files, settings.Root)
 	if o.Hold.Point != "" {
 		options.Hold = func(ctx context.Context, point string) { o.Hold.At(ctx, point) }
 	}
@@ -98,7 +101,7 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	}
 	return activities.Cluster{
 		Name: name, Manager: manager, Root: settings.Root,
-		Stores:             store.Set{Default: file.New(file.Options{DirMode: 0o700})},
+		Stores:             store.Set{Default: files},
 		UnverifiableInputs: settings.UnverifiableInputs,
 		Header:             settings.Header,
 		Limits:             activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},

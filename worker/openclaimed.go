@@ -9,6 +9,7 @@ import (
 
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/drain"
 	"github.com/stoker-spark/stoker/spark/local"
 	"github.com/stoker-spark/stoker/spark/yarn"
 )
@@ -19,6 +20,7 @@ import (
 func hostOptions(c config.Config, name string, settings config.Cluster, h hadoopCluster) local.Options {
 	options := localOptions(c, name, settings)
 	options.Root, options.DeployMode = settings.YARN.HostDir, settings.Spark.DeployMode
+	options.Gate = drain.Gate(name, h.stores.Default, settings.Root)
 	options.SecretsDir = cmp.Or(settings.YARN.SecretsDir, settings.Local.SecretsDir)
 	options.Env = map[string]string{"HADOOP_CONF_DIR": absolute(h.confDirs[0]), "HADOOP_USER_NAME": h.user}
 	if len(h.confDirs) > 1 {

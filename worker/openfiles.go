@@ -13,7 +13,7 @@ func OpenFiles(c config.Config, o Openings) (map[string]jobs.Cluster, error) {
 	clusters := make(map[string]jobs.Cluster, len(c.Clusters))
 	for _, name := range c.ClusterNames() {
 		settings := c.Clusters[name]
-		opened := jobs.Cluster{Artifacts: settings.ArtifactsRoot(), MaxArtifactBytes: settings.Artifacts.MaxBytes}
+		opened := jobs.Cluster{Root: settings.Root, Artifacts: settings.ArtifactsRoot(), MaxArtifactBytes: settings.Artifacts.MaxBytes}
 		if settings.Type == config.TypeYARN {
 			h, err := openHadoop(name, settings.YARN, o)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/drain"
 	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/logs"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
@@ -116,6 +117,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 		Recovery:       h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
 	}
+	options.Gate = drain.Gate(name, h.stores.Default, settings.Root)
 	options.Hold = o.holdIn()
 	manager, err := openLauncher(c, name, settings, h, o, options)
 	if err != nil {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -167,7 +168,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 			b.fresh = true
 			return nil
 		}
-		b.setObstacle(ctx, "the cluster is at its concurrency limit")
+		b.setObstacle(ctx, cmp.Or(result.Why, "the cluster is at its concurrency limit"))
 		b.sleepUntilHint(ctx, doubled(busyFirst, busyMost, busy), "wait for room on the cluster")
 		if b.stop.asked() {
 			return nil

@@ -273,6 +273,21 @@ func TestBusyClusterIsWaitedForWithoutUsingUpARetry(t *testing.T) {
 	require.Contains(t, obstacle, "concurrency limit")
 }
 
+func TestAJobSaysWhyItIsHeld(t *testing.T) {
+	b := setup(t)
+	held := true
+	b.submit = func(activities.SubmitInput) (activities.SubmitResult, error) {
+		return activities.SubmitResult{Busy: held, Why: "drained by ana", Standing: job.Standing{State: job.StandingOpen}}, nil
+	}
+	var during, after string
+	b.after(time.Minute, func() { during, held = b.status().Obstacle, false })
+	b.after(2*time.Minute, func() { after = b.status().Obstacle })
+	b.run()
+	require.Equal(t, "drained by ana", during)
+	require.Empty(t, after)
+	require.Equal(t, job.ResultSucceeded, b.outcome().Result)
+}
+
 func TestAnIdThatTheLaunchHasMadeIsReported(t *testing.T) {
 	b := setup(t)
 	b.submit = func(activities.SubmitInput) (activities.SubmitResult, error) {

@@ -23,10 +23,10 @@ func clustersCommand() *cobra.Command {
 			if u.output.json() {
 				return printJSON(cmd, map[string]any{"clusters": all})
 			}
-			rows := [][]string{{"NAME", "DEFAULT", "WORKERS", "OPEN JOBS", "PROFILES"}}
+			rows := [][]string{{"NAME", "DEFAULT", "WORKERS", "OPEN JOBS", "DRAINED", "PROFILES"}}
 			for _, one := range all {
 				rows = append(rows, []string{
-					one.Name, mark(one.Default, "yes"), strconv.Itoa(one.Workers), strconv.FormatInt(one.OpenJobs, 10), strings.Join(one.Profiles, ", "),
+					one.Name, mark(one.Default, "yes"), strconv.Itoa(one.Workers), strconv.FormatInt(one.OpenJobs, 10), drainedWords(one), strings.Join(one.Profiles, ", "),
 				})
 			}
 			return printTable(cmd.OutOrStdout(), rows)

@@ -152,7 +152,7 @@ func TestRerunAndClusters(t *testing.T) {
 	got := stoker(t, f.env(), "rerun", "api-1")
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, "api-1-r1\n", got.stdout)
-	require.Regexp(t, `^NAME +DEFAULT +WORKERS +OPEN JOBS +PROFILES\nlake +yes +2 +3 +big, small\n$`, stoker(t, f.env(), "clusters").stdout)
+	require.Regexp(t, `^NAME +DEFAULT +WORKERS +OPEN JOBS +DRAINED +PROFILES\nlake +yes +2 +3 +big, small\n$`, stoker(t, f.env(), "clusters").stdout)
 	require.JSONEq(t, `{"clusters":[{"name":"lake","default":true,"workers":2,"openJobs":3,"profiles":["big","small"]}]}`, stoker(t, f.env(), "clusters", "-o", "json").stdout)
 
 	f.override = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }

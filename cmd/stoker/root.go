@@ -46,7 +46,7 @@ func rootCommand() *cobra.Command {
 		&cobra.Group{ID: groupRoles, Title: "Server roles:"},
 		&cobra.Group{ID: groupOperation, Title: "Operation:"},
 	)
-	root.AddCommand(submitCommand(), statusCommand(), logsCommand(), cancelCommand(), rerunCommand(), listCommand(), clustersCommand(), contextCommand())
+	root.AddCommand(submitCommand(), statusCommand(), logsCommand(), cancelCommand(), rerunCommand(), listCommand(), clustersCommand(), drainCommand(), contextCommand())
 	root.AddCommand(inGroup(groupRoles, workerCommand(&flags), starterCommand(&flags), apiCommand(&flags))...)
 	admin := adminCommand(&flags)
 	admin.AddCommand(tokenCommand())

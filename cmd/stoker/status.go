@@ -85,7 +85,7 @@ func printStatus(w io.Writer, j client.Job, now time.Time) error {
 	if j.Progress != nil {
 		line("Progress", progressWords(j.Progress))
 	}
-	line("Waits for", j.WaitingFor)
+	line("Waits", j.WaitingFor)
 	line("Cluster says", j.ClusterSays)
 	line("Cancelled by", j.Cancelling)
 	line("Web UI", j.Links.WebUI)

@@ -131,7 +131,7 @@ func (w *waiting) show() {
 	if w.why != nil {
 		words = "the server does not answer: " + w.why.Error()
 	} else if w.job.WaitingFor != "" {
-		words += ", waits for " + w.job.WaitingFor
+		words += ", waits: " + w.job.WaitingFor
 	}
 	if words != w.said && w.job.Outcome == nil {
 		w.cmd.PrintErrf("%s  %s\n", time.Now().Format("15:04:05"), plainLine(words))
@@ -151,7 +151,7 @@ func (w *waiting) line() string {
 	case w.job.Cancelling != "":
 		words = append(words, "cancelled by "+w.job.Cancelling)
 	case w.job.WaitingFor != "":
-		words = append(words, "waits for "+w.job.WaitingFor)
+		words = append(words, "waits: "+w.job.WaitingFor)
 	case w.job.Progress == nil && w.job.ClusterSays != "":
 		words = append(words, w.job.ClusterSays)
 	}

@@ -113,7 +113,7 @@ func TestLiveLine(t *testing.T) {
 	t.Parallel()
 	for want, more := range map[string]string{
 		"running         2s  [##########..........]  tasks 50/100, stages 1/3, 2 tasks failed": running + `,"progress":{"time":"2026-01-31T12:00:00Z","jobs":{"total":1},"stages":{"total":3,"completed":1},"tasks":{"total":100,"completed":50,"failed":2}}`,
-		"waiting         2s  waits for the cluster":                                            `"phase":"waiting","outcome":null,"waitingFor":"the cluster","clusterSays":"x"`,
+		"waiting         2s  waits: the cluster":                                               `"phase":"waiting","outcome":null,"waitingFor":"the cluster","clusterSays":"x"`,
 		"waiting         2s  ACCEPTED [31m":                                                    `"phase":"waiting","outcome":null,"clusterSays":"ACCEPTED\n\u001b[31m"`,
 		"running         2s  cancelled by ana wrong input":                                     `"phase":"running","outcome":null,"cancelling":"ana wrong input"`,
 	} {

@@ -148,6 +148,25 @@ func TestUnlaunchable(t *testing.T) {
 	require.Equal(t, job.StateFailed, b.observe().State)
 }
 
+// A closed gate keeps back what was never launched, and nothing else.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	closed := &spark.HeldError{Reason: "drained"}
+	var gate error = closed
+	b := newBench(t, func(o *local.Options) { o.Gate = func(context.Context) error { return gate } })
+	b.stage(true, `note("ran"); wait("end")`)
+	require.ErrorIs(t, b.m.Submit(t.Context(), b.attempt), closed)
+	require.NoFileExists(t, filepath.Join(b.dir, spark.FileIntent))
+	require.Equal(t, job.StateAbsent, b.observe().State)
+	gate = nil
+	b.submit()
+	gate = closed
+	b.submit()
+	b.awaitFile(filepath.Join(b.scratch, "ran"))
+	b.let("end")
+	b.awaitState(job.StateSucceeded)
+}
+
 func TestPendingUntilStarted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

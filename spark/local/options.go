@@ -57,6 +57,9 @@ type Options struct {
 	// launched, and returns what is launched: what belongs to all applications of
 	// a cluster that is more than this host.
 	Amend func(ctx context.Context, r spark.Reservation, launch spark.Launch) (spark.Launch, error)
+	// Gate is asked before an attempt is launched that was not launched before: an
+	// error, spark.ErrBusy among them, is what Submit returns. nil is always open.
+	Gate func(ctx context.Context) error
 	// Hold is called at points of Submit in fault tests; nil in production.
 	// "intent:after": intent.json is written, nothing is launched.
 	// "launch:after": the supervisor was started, its answer not yet read.

@@ -56,6 +56,11 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 	case v.revoked != nil, time.Now().After(v.reservation.NotAfter):
 		return spark.ErrRevoked
 	}
+	if m.opts.Gate != nil {
+		if err := m.opts.Gate(ctx); err != nil {
+			return err
+		}
+	}
 	req, err := m.request(ctx, dir, *v.reservation)
 	if err != nil {
 		return err

@@ -48,6 +48,9 @@ type Options struct {
 	// under way is no longer.
 	RequestTimeout time.Duration
 	Logger         *slog.Logger
+	// Gate is asked before an application is sent that was not sent before: an error,
+	// spark.ErrBusy among them, is what Submit returns. nil is always open.
+	Gate func(ctx context.Context) error
 	// Hold, if not nil, is called at points inside Submit.
 	Hold func(ctx context.Context, point string)
 }
@@ -74,6 +77,9 @@ func New(o Options) (*Manager, error) {
 	}
 	if o.RequestTimeout <= 0 {
 		o.RequestTimeout = 30 * time.Second
+	}
+	if o.Gate == nil {
+		o.Gate = func(context.Context) error { return nil }
 	}
 	if o.Hold == nil {
 		o.Hold = func(context.Context, string) {}

@@ -189,6 +189,31 @@ func TestSendingAgain(t *testing.T) {
 	}
 }
 
+// A closed gate keeps back what was never sent, and nothing else.
+func TestGate(t *testing.T) {
+	closed := &spark.HeldError{Reason: "drained"}
+	var gate error = closed
+	b := setup(t, func(o *Options) { o.Gate = func(context.Context) error { return gate } })
+	id := b.stage()
+	require.ErrorIs(t, b.submit(), closed)
+	require.NoFileExists(t, filepath.Join(b.dir(), spark.FileIntent))
+	require.Zero(t, b.rm.taken(id))
+
+	gate = nil
+	b.opts.Hold = func(_ context.Context, point string) {
+		if point == holdIntent {
+			panic(errors.New("died"))
+		}
+	}
+	b.m = b.open()
+	require.PanicsWithError(t, "died", func() { _ = b.submit() })
+	gate, b.opts.Hold = closed, nil
+	b.m = b.open()
+	require.NoError(t, b.submit(), "it may have been sent, so it is followed up")
+	require.NoError(t, b.submit())
+	require.Equal(t, 1, b.rm.taken(id))
+}
+
 // An answer is no promise: an application that the ResourceManager lost before it
 // saved is sent again at once.
 func TestLostBeforeItWasSaved(t *testing.T) {

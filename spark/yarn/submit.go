@@ -180,7 +180,7 @@ func (s *sending) mayBeSent(ctx context.Context) error {
 		}
 	}
 	if !s.held.has(spark.FileIntent) {
-		return nil
+		return s.m.opts.Gate(ctx)
 	}
 	var err error
 	if s.before, err = readJSON[intent](ctx, s.dir, spark.FileIntent); err != nil {
