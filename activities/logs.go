@@ -30,7 +30,8 @@ const (
 )
 
 // archiveLogs brings the rest of an attempt's logs into the log store. Done again it
-// does nothing, or completes what was incomplete if again is set.
+// does nothing, or completes what was incomplete if again is set. An error and a manifest
+// together mean that the store was full.
 func (t *Transfer) archiveLogs(ctx context.Context, cluster Cluster, attempt job.Attempt, again bool) (*logstore.Manifest, error) {
 	patience := t.patience
 	if activity.GetInfo(ctx).Attempt > patientTries {
@@ -80,9 +81,9 @@ func (t *Transfer) attachLogs(ctx context.Context, cluster Cluster, attempt job.
 		read = func(ctx context.Context, stream string, limit job.LogLimit) (string, error) {
 			return readArchived(ctx, cluster, attempt, *manifest, stream, limit)
 		}
-		if !manifest.Complete {
-			note("the logs may be incomplete: ", strings.Join(manifest.Notes, "; "))
-		}
+	}
+	if manifest != nil && !manifest.Complete {
+		note("the logs may be incomplete: ", strings.Join(manifest.Notes, "; "))
 	}
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()

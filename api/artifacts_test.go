@@ -11,11 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobspec"
+	"github.com/stoker-spark/stoker/store"
 )
 
 func sum(content string) string {
@@ -99,6 +102,17 @@ func TestUploadsThatAreRefusedLeaveNothing(t *testing.T) {
 	most := strings.Repeat("x", maxUpload)
 	require.Empty(t, b.uploads())
 	require.Equal(t, http.StatusCreated, b.put(sum(most), "a.py", strings.NewReader(most)).StatusCode)
+}
+
+func TestUploadWithoutRoom(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.jobs.putArtifact = func(context.Context, string, jobspec.Artifact, io.Reader) (int64, error) {
+		return 0, job.Errorf(job.CodeUnavailable, "store it: free space there: %w", store.Full(syscall.ENOSPC))
+	}
+	got := b.put(sum("a"), "a.py", strings.NewReader("a"))
+	require.Contains(t, b.problem(got, http.StatusInsufficientStorage).Detail, "free space there: no space left on device")
+	require.Empty(t, got.Header.Get("Retry-After"), "only somebody who makes room helps")
 }
 
 // cutOff is a body that breaks off.

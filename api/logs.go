@@ -20,9 +20,6 @@ const (
 	// its job is, which asks Temporal and a worker.
 	followEvery = time.Second
 	jobEvery    = 10 * time.Second
-	// afterEnd is how long the rest of a log may take to be saved once its job has
-	// ended for everybody.
-	afterEnd = 2 * time.Minute
 	// mostFollows bounds the logs that one user follows at a time.
 	mostFollows = 20
 )
@@ -101,6 +98,13 @@ func (s *Server) logs(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if !finished && view.Phase == job.PhaseDone {
+		// Logs are saved before their job is done: what is not there now never comes.
+		finished = true
+		if view.ApplicationID != "" {
+			missing = []string{fmt.Sprintf("%s breaks off at byte %d: the rest was never saved", request.stream, size)}
+		}
+	}
 	offset := request.offset
 	if offset < 0 {
 		offset = max(0, size+offset)
@@ -155,8 +159,7 @@ func (w *logWriter) copy(content io.ReadCloser) error {
 func (s *Server) follow(ctx context.Context, c echo.Context, view jobs.View, log *jobs.Log, offset int64, out *logWriter) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	var ended time.Time
-	asked := time.Now()
+	done, asked := false, time.Now()
 	for !out.full() {
 		select {
 		case <-ctx.Done():
@@ -181,18 +184,15 @@ func (s *Server) follow(ctx context.Context, c echo.Context, view jobs.View, log
 			return err
 		}
 		offset += out.n - before
-		if finished {
+		if finished || done {
 			return nil
 		}
-		// Not every job has its logs saved: one that was lost, say.
-		switch {
-		case !ended.IsZero() && time.Since(ended) > afterEnd:
-			return nil
-		case ended.IsZero() && time.Since(asked) >= jobEvery:
+		// Not every log is saved whole. The look after the one that found the job done is
+		// the last; who asks again is told so.
+		if time.Since(asked) >= jobEvery {
 			asked = time.Now()
-			if now, err := s.options.Jobs.Get(ctx, view.ID); err == nil && now.Phase == job.PhaseDone {
-				ended = asked
-			}
+			now, err := s.options.Jobs.Get(ctx, view.ID)
+			done = err == nil && now.Phase == job.PhaseDone
 		}
 	}
 	return nil

@@ -182,12 +182,32 @@ func TestFollowEndsWhenNothingMoreCanCome(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, b *bundle) {
 		looks := 0
-		b.jobs.get = func(id string) (jobs.View, error) { looks++; return ended(id), nil }
+		b.write("api-1", "half")
+		b.jobs.get = func(id string) (jobs.View, error) {
+			if looks++; looks < 3 {
+				return ofAna(id), nil
+			}
+			return ended(id), nil
+		}
 		_, done := b.follow(t.Context(), "")
-		time.Sleep(afterEnd + 2*jobEvery)
+		time.Sleep(3 * jobEvery)
 		require.Nil(t, ends(t, done), "its logs were never saved")
-		require.LessOrEqual(t, looks, 3, "the job is not asked for all the time")
+		require.Equal(t, 3, looks, "the job is not asked for all the time")
+		again, done := b.follow(t.Context(), "&offset=4")
+		require.Nil(t, ends(t, done), "nothing more can come")
+		require.Equal(t, "true", again.header.Get("Stoker-Log-Finished"))
+		require.Equal(t, "stdout breaks off at byte 4: the rest was never saved", again.header.Get("Stoker-Log-Missing"))
 	})
+}
+
+// A job that ended before anything was launched has no log, and lacks none.
+func TestLogOfWhatNeverRan(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.jobs.get = func(id string) (jobs.View, error) { v := ended(id); v.ApplicationID = ""; return v, nil }
+	got := b.get("ana", "/v1/jobs/api-1/logs?follow=true")
+	require.Equal(t, "true", got.Header.Get("Stoker-Log-Finished"))
+	require.Empty(t, got.Header.Get("Stoker-Log-Missing"))
 }
 
 func TestFollowEndsWithTheServerAndItsCaller(t *testing.T) {

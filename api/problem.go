@@ -10,6 +10,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // Problem is every answer that is no success, application/problem+json.
@@ -36,7 +37,7 @@ const retryAfter = "5"
 //	invalid       400, 413 too large, 422 a key's other body or another digest
 //	not_found     404
 //	conflict      409
-//	unavailable   503 with Retry-After
+//	unavailable   503 with Retry-After, 507 where there is no room
 //	internal      500
 //	unauthorized  500: it is this server that was refused something, not the caller
 func httpStatus(err error) int {
@@ -45,6 +46,8 @@ func httpStatus(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, jobs.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, store.ErrFull):
+		return http.StatusInsufficientStorage
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable
 	}
@@ -94,7 +97,7 @@ func problemOf(err error) Problem {
 			p.Problems = known.Problems
 		}
 	}
-	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable {
+	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable && p.Status != http.StatusInsufficientStorage {
 		p.Detail = "something went wrong inside; the server's log says what, under the request's id"
 	}
 	p.Title = http.StatusText(p.Status)

@@ -228,6 +228,7 @@ type problem struct {
 //	409                  conflict       no
 //	429                  unavailable    yes: nothing was done
 //	502, 503, 504        unavailable    yes
+//	507                  unavailable    no: somebody has to make room
 //	other                internal       no
 func (c *Client) refused(response *http.Response) *failed {
 	data, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem)) // what came of it is shown
@@ -262,6 +263,8 @@ func (c *Client) refused(response *http.Response) *failed {
 		code, f.again, f.unsent = job.CodeUnavailable, true, true
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		code, f.again = job.CodeUnavailable, true
+	case http.StatusInsufficientStorage:
+		code = job.CodeUnavailable
 	}
 	if to := response.Header.Get("Location"); status/100 == 3 && to != "" {
 		code, text = job.CodeInvalid, fmt.Sprintf("%s says that it has moved to %s; use that address", c.Server(), job.Head(to, job.MaxWord))

@@ -186,6 +186,7 @@ func TestABusyServerIsWaitedForAsItAsks(t *testing.T) {
 		"a broken proxy":  {502, "", true, ""},
 		"a slow one":      {504, "", true, ""},
 		"a broken server": {500, "7", false, "oh no"},
+		"no room":         {507, "", false, "oh no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

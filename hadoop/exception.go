@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // Exception is a Java exception that a Hadoop server answered with.
@@ -18,6 +19,7 @@ import (
 //	fs.ErrPermission         AccessControl, Security, authentication          unauthorized
 //	fs.ErrExist              FileAlreadyExists, AlreadyBeingCreated           conflict
 //	errors.ErrUnsupported    UnsupportedOperation, UnknownCryptoProtocol…     invalid
+//	store.ErrFull            …QuotaExceeded                                   unavailable
 //	-                        InvalidPath, IllegalArgument, names too long     invalid
 //	-                        Standby, SafeMode, Retriable, IO, all others     unavailable
 type Exception struct {
@@ -90,6 +92,8 @@ func (e *Exception) kind() kind {
 	case "UnsupportedOperationException", "UnknownCryptoProtocolVersionException", "RpcNoSuchMethodException",
 		"UnresolvedPathException":
 		return kind{errors.ErrUnsupported, job.CodeInvalid}
+	case "NSQuotaExceededException", "DSQuotaExceededException", "QuotaExceededException", "QuotaByStorageTypeExceededException":
+		return kind{store.ErrFull, job.CodeUnavailable}
 	case "InvalidPathException", "IllegalArgumentException", "HadoopIllegalArgumentException",
 		"PathComponentTooLongException":
 		return kind{nil, job.CodeInvalid}
@@ -100,9 +104,10 @@ func (e *Exception) kind() kind {
 
 // advice is what the caller can do where the exception doesn't say.
 func (e *Exception) advice() string {
-	switch e.Name() {
-	case "NSQuotaExceededException", "DSQuotaExceededException", "QuotaExceededException", "QuotaByStorageTypeExceededException":
+	if e.Is(store.ErrFull) {
 		return ": the directory's quota is used up; free space there or give it more, then try again"
+	}
+	switch e.Name() {
 	case "MaxDirectoryItemsExceededException":
 		return ": the directory is full; remove entries of it, then try again"
 	case "SafeModeException":

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 )
 
 func get(t *testing.T, c *http.Client, url string) (status int, body string, err error) {
@@ -208,6 +209,7 @@ func TestFailure(t *testing.T) {
 		require.Equal(t, c.code, job.CodeOf(err), "%v", c.err)
 		require.ErrorContains(t, err, c.says)
 		require.NotContains(t, err.Error(), "SECRET")
+		require.Equal(t, strings.Contains(c.says, "quota"), errors.Is(err, store.ErrFull), "%v", c.err)
 	}
 	require.NoError(t, hadoop.Failure("stat", "/x", nil))
 }

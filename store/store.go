@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"time"
@@ -14,8 +15,8 @@ import (
 // are: never percent-decoded.
 //
 // Errors answer errors.Is with fs.ErrNotExist (missing), fs.ErrPermission
-// (forbidden) and fs.ErrExist; every other error means that the store could
-// not be asked, and is worth a retry.
+// (forbidden), fs.ErrExist and ErrFull; every other error means that the store
+// could not be asked, and is worth a retry.
 type Store interface {
 	// Scheme is the URL scheme, "file" or "hdfs".
 	Scheme() string
@@ -43,6 +44,19 @@ type Store interface {
 	// RemoveAll removes a file or tree; nothing there is no error.
 	RemoveAll(ctx context.Context, path string) error
 }
+
+// ErrFull says that there is no room for what was to be written, on a disk or within a
+// quota. Nothing is left of it; trying again helps only once somebody has made room.
+var ErrFull = errors.New("the store is full")
+
+// Full makes of what a file system said an ErrFull that says the same.
+func Full(said error) error { return full{said} }
+
+type full struct{ error }
+
+func (full) Is(target error) bool { return target == ErrFull }
+
+func (f full) Unwrap() error { return f.error }
 
 // Info describes a file or directory.
 type Info struct {

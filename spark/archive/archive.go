@@ -155,7 +155,8 @@ const (
 // Finish brings the rest of an ended application's logs into the store and writes
 // the manifest. It may be repeated, and run beside a Follower or itself. What is
 // missing is said in the manifest; an error means that the store could not be
-// written.
+// written. With a manifest it is that the store was full: the manifest then says where
+// the logs break off.
 func Finish(ctx context.Context, f Final) (*logstore.Manifest, error) {
 	logs, err := f.Store.Attempt(f.Attempt)
 	if err != nil {
@@ -179,7 +180,8 @@ func Finish(ctx context.Context, f Final) (*logstore.Manifest, error) {
 	}
 	g := &gathering{
 		Final: f, logs: logs, source: source{f.Manager, f.Attempt}, deadline: time.Now().Add(f.Patience),
-		full: func() { idle.Reset(f.Patience + closing) },
+		brokenOff: map[string]error{},
+		full:      func() { idle.Reset(f.Patience + closing) },
 	}
 	manifest, storeErr := g.gather(waiting)
 	if storeErr != nil {
@@ -188,5 +190,11 @@ func Finish(ctx context.Context, f Final) (*logstore.Manifest, error) {
 	last, cancelLast := context.WithTimeout(ctx, closing)
 	defer cancelLast()
 	manifest.ArchivedAt = time.Now().UTC()
-	return manifest, logs.Finish(last, *manifest)
+	if len(g.brokenOff) > 0 {
+		return g.finishFull(last, *manifest)
+	}
+	if err := logs.Finish(last, *manifest); err != nil {
+		return nil, err
+	}
+	return manifest, nil
 }

@@ -2,10 +2,12 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/store/logstore"
 )
 
@@ -17,6 +19,10 @@ type gathering struct {
 	deadline time.Time
 	// full is called when much was achieved.
 	full func()
+	// brokenOff says why the store took no more of a stream: it was full. noRoom is one of
+	// these errors.
+	brokenOff map[string]error
+	noRoom    error
 }
 
 // gather copies all streams and describes them. The error is the store's.
@@ -98,8 +104,16 @@ func (g *gathering) stream(ctx context.Context, m *logstore.Manifest, name strin
 	if err != nil {
 		return end, err
 	}
-	for {
-		missing, passes, err := g.pass(ctx, stream, name)
+	for chunk := lastChunk; ; {
+		missing, passes, err := g.pass(ctx, stream, name, chunk)
+		if errors.Is(err, store.ErrFull) && chunk > liveChunk {
+			chunk = liveChunk // a smaller one may still fit
+			continue
+		}
+		if errors.Is(err, store.ErrFull) {
+			g.brokenOff[name], g.noRoom, err = err, err, nil
+			m.Complete, ended = false, false
+		}
 		if err != nil {
 			return end, err
 		}
@@ -118,10 +132,10 @@ func (g *gathering) stream(ctx context.Context, m *logstore.Manifest, name strin
 	}
 }
 
-// pass copies what there is now. Missing says what the store then lacks, "" for
+// pass copies what there is now, in chunks of so many bytes. Missing says what the store then lacks, "" for
 // nothing, and passes whether that may pass. The error is the store's.
-func (g *gathering) pass(ctx context.Context, stream *logstore.Stream, name string) (missing string, passes bool, err error) {
-	moved, err := g.move(ctx, stream, name, lastChunk, g.full)
+func (g *gathering) pass(ctx context.Context, stream *logstore.Stream, name string, chunk int) (missing string, passes bool, err error) {
+	moved, err := g.move(ctx, stream, name, chunk, g.full)
 	if ctx.Err() != nil {
 		return "there was no time left for it", false, nil
 	}

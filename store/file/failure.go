@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // failure turns what the operating system said into a job error.
@@ -26,6 +27,7 @@ func failure(op, path string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		what += ": the disk or the quota is full; free space there or give it more, then try again"
+		err = store.Full(err)
 	case missing(err):
 		code = job.CodeNotFound
 		if !errors.Is(err, fs.ErrNotExist) {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 )
 
 func TestFailure(t *testing.T) {
@@ -42,6 +43,7 @@ func TestFailure(t *testing.T) {
 		for _, other := range []error{fs.ErrNotExist, fs.ErrPermission, fs.ErrExist} {
 			require.Equal(t, errors.Is(c.is, other), errors.Is(err, other), "%v is %v", err, other)
 		}
+		require.Equal(t, c.errno == syscall.ENOSPC || c.errno == syscall.EDQUOT, errors.Is(err, store.ErrFull), err.Error())
 	}
 }
 

@@ -176,6 +176,23 @@ func (a *appender) flush() error {
 	return a.err
 }
 
+// DropLast takes the last chunk away, of a stream that will stay incomplete: where a
+// store is full, that makes room. It returns how many bytes and chunks are left; of a
+// stream without chunks there is nothing to take, and no error.
+func (s *Stream) DropLast(ctx context.Context) (bytes int64, chunks int, err error) {
+	list, err := s.list(ctx)
+	if err == nil && len(list) > 0 {
+		s.known = false
+		last := list[len(list)-1].path
+		err = failure("drop the chunk "+last, s.files.RemoveAll(ctx, last))
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	err = s.look(ctx)
+	return s.end, s.count, err
+}
+
 // Open returns the stream from a byte offset to its present end, and its size. A
 // negative offset counts from the end; past the end there are no bytes. Nothing
 // there is an empty stream.
