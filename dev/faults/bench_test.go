@@ -22,13 +22,15 @@ func newBench(t *testing.T, settings ...bench.Setting) *bench.Bench {
 	return bench.New(t, bench.Options{
 		Prefix:  "stoker-faults-",
 		Spark:   stack.Spark{Home: localtest.SparkHome(t), Python: localtest.Python(t), JavaHome: localtest.JavaHome(t)},
-		Prelude: prelude, CheckLeftovers: checkLeftovers, Settings: settings, Logs: logs,
-		AtEnd: func(b *bench.Bench) {
-			for _, stray := range strays(b) {
-				_ = syscall.Kill(stray.PID, syscall.SIGKILL) // it may just have ended
-			}
-		},
+		Prelude: prelude, CheckLeftovers: checkLeftovers, Settings: settings, Logs: logs, AtEnd: killStrays,
 	})
+}
+
+// killStrays ends what a test has left.
+func killStrays(b *bench.Bench) {
+	for _, stray := range strays(b) {
+		_ = syscall.Kill(stray.PID, syscall.SIGKILL) // it may just have ended
+	}
 }
 
 // root of the cluster's job directories.

@@ -70,6 +70,7 @@ type Bench struct {
 	// venv looks like what make build prepares: a core without workers needs no more.
 	venv    string
 	started int // numbers processes
+	disks   int // numbers small disks
 }
 
 // New starts a core; workers and starters are the test's own business. When the
@@ -133,13 +134,14 @@ func (b *Bench) writeConfig() {
 	b.Config, b.ConfigFile = c, stack.ConfigFile(state)
 	for _, s := range b.options.Settings {
 		for path, value := range s.Keys {
-			b.setKey(path, value)
+			b.Set(path, value)
 		}
 	}
 }
 
-// setKey sets one key of the configuration file, its path with "/" between.
-func (b *Bench) setKey(path string, value any) {
+// Set sets one key of the configuration file, its path with "/" between, for what starts
+// afterwards.
+func (b *Bench) Set(path string, value any) {
 	b.Helper()
 	data, err := os.ReadFile(b.ConfigFile)
 	require.NoError(b, err)

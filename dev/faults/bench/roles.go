@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // Environment that every process gets: nothing of the one that runs the tests
@@ -103,7 +104,43 @@ func (b *Bench) Starter() *Process {
 // API starts an API and returns its address.
 func (b *Bench) API() (p *Process, url string) {
 	b.Helper()
-	p = b.Start("api", "stoker", nil, "api", "--config", b.ConfigFile)
+	return b.api(b.ConfigFile)
+}
+
+func (b *Bench) api(file string) (p *Process, url string) {
+	b.Helper()
+	p = b.Start("api", "stoker", nil, "api", "--config", file)
 	p.Says("serving the API")
 	return p, fmt.Sprintf("http://127.0.0.1:%d", b.ports.API)
+}
+
+// APIApart starts an API that knows no more of its clusters than where their stores are,
+// and what jobs may ask for there.
+func (b *Bench) APIApart() (p *Process, url string) {
+	b.Helper()
+	data, err := os.ReadFile(b.ConfigFile)
+	require.NoError(b, err)
+	var all struct {
+		Installation string
+		API          map[string]any            `yaml:"api"`
+		Clusters     map[string]map[string]any `yaml:"clusters"`
+	}
+	require.NoError(b, yaml.Unmarshal(data, &all))
+	clusters := map[string]any{}
+	for name, c := range all.Clusters {
+		cluster := b.Config.Clusters[name]
+		apart := map[string]any{
+			"type": c["type"], "spark": c["spark"], "root": "/nowhere/jobs",
+			"logs": map[string]any{"root": cluster.LogsRoot()}, "artifacts": map[string]any{"root": cluster.ArtifactsRoot()},
+		}
+		if yarn, ok := c["yarn"].(map[string]any); ok {
+			apart["yarn"] = map[string]any{"confDirs": yarn["confDirs"], "user": yarn["user"]}
+		}
+		clusters[name] = apart
+	}
+	data, err = yaml.Marshal(map[string]any{"installation": all.Installation, "api": all.API, "clusters": clusters})
+	require.NoError(b, err)
+	file := filepath.Join(b.Dir, "api.yaml")
+	require.NoError(b, os.WriteFile(file, data, 0o600))
+	return b.api(file)
 }
