@@ -94,6 +94,15 @@ const (
 	VerdictUnknownOrphan Verdict = "unknown-orphan"
 )
 
+// Verdicts lists them.
+func Verdicts() []Verdict {
+	return []Verdict{VerdictInterrupted, VerdictLeftover, VerdictUnknown, VerdictOrphan, VerdictUnknownOrphan}
+}
+
+// MetricSweepFindings counts what sweeps found, by cluster and verdict. What stays is
+// found again by the next sweep.
+const MetricSweepFindings = "stoker_sweep_findings_total"
+
 // Finding is one attempt that was left.
 type Finding struct {
 	Verdict     Verdict     `json:"verdict"`
@@ -155,9 +164,10 @@ func (s *Sweep) SweepList(ctx context.Context, in SweepListInput) (SweepListResu
 	}
 	orphans, err := s.orphans(ctx, cluster, reserved, in.Grace)
 	result.Findings = append(result.Findings, orphans...)
-	metrics := activity.GetMetricsHandler(ctx).WithTags(map[string]string{"cluster": in.Cluster})
 	for _, f := range result.Findings {
-		metrics.WithTags(map[string]string{"verdict": string(f.Verdict)}).Counter("stoker_sweep_found").Inc(1)
+		activity.GetMetricsHandler(ctx).WithTags(map[string]string{
+			"cluster": in.Cluster, "verdict": string(f.Verdict),
+		}).Counter(MetricSweepFindings).Inc(1)
 	}
 	return result, classify(err)
 }

@@ -3,10 +3,13 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/stoker-spark/stoker/telemetry"
 )
@@ -38,8 +41,11 @@ func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 		if path == "" {
 			path = "none"
 		}
-		s.requests.seconds.WithLabelValues(path, methodLabel(c.Request().Method), strconv.Itoa(c.Response().Status)).
-			Observe(time.Since(begin).Seconds())
+		method := methodLabel(c.Request().Method)
+		s.requests.seconds.WithLabelValues(path, method, strconv.Itoa(c.Response().Status)).Observe(time.Since(begin).Seconds())
+		span := trace.SpanFromContext(c.Request().Context())
+		span.SetName(method + " " + path)
+		span.SetAttributes(attribute.String("http.route", path))
 		if brokenOff {
 			// A regular end would tell the caller that this was all.
 			panic(http.ErrAbortHandler)
@@ -47,6 +53,9 @@ func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 		return nil
 	}
 }
+
+// traced reports whether a request is worth a trace: what asks every few seconds is not.
+func traced(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/v1/") }
 
 // methodLabel bounds the label: a caller may make up any method.
 func methodLabel(method string) string {

@@ -50,7 +50,9 @@ type Options struct {
 	RatePerSecond float64
 	Burst         int
 	Metrics       *telemetry.Metrics
-	Logger        *slog.Logger
+	// Traces of requests; nil for none.
+	Traces *telemetry.Traces
+	Logger *slog.Logger
 }
 
 // Server serves the API.
@@ -90,7 +92,11 @@ func New(o Options) (*Server, error) {
 	s.echo.Server.IdleTimeout = 2 * time.Minute
 	s.echo.Server.MaxHeaderBytes = 64 << 10
 	s.echo.StdLogger = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug) // the http.Server's
-	s.echo.Pre(s.identify, s.measure)
+	s.echo.Pre(s.identify)
+	if o.Traces != nil {
+		s.echo.Pre(echo.WrapMiddleware(o.Traces.Server(traced)))
+	}
+	s.echo.Pre(s.measure)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true}))
 	for _, r := range table() {
 		s.echo.Add(r.method, r.path, func(c echo.Context) error { return r.handle(s, c) }, s.guard(r.access))

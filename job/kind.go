@@ -13,6 +13,11 @@ const (
 	KindJAR     Kind = "jar"
 )
 
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{KindScoring, KindMetrics, KindTraining, KindPySpark, KindJAR}
+}
+
 // Role names the model function of the kind: score, metrics or train. It is
 // also the function's conventional name and its smart comment.
 func (k Kind) Role() string {

@@ -19,6 +19,11 @@ const (
 	ResultLost Result = "lost"
 )
 
+// Results lists every result.
+func Results() []Result {
+	return []Result{ResultSucceeded, ResultFailed, ResultCancelled, ResultLost}
+}
+
 // Class says why a failed job failed.
 type Class string
 
@@ -31,6 +36,11 @@ const (
 	ClassDeadline       Class = "deadline"
 	ClassKilled         Class = "killed"
 )
+
+// Classes lists every class.
+func Classes() []Class {
+	return []Class{ClassApplication, ClassInfrastructure, ClassInvalid, ClassSubmission, ClassDeadline, ClassKilled}
+}
 
 // Outcome is how a job ended, for people and machines.
 type Outcome struct {

@@ -3,6 +3,7 @@ package spark
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/stoker-spark/stoker/job"
 )
@@ -51,6 +52,12 @@ type OrphanKiller interface {
 	// when it is confirmed gone or never was. One that does not say that it is this
 	// installation's and this attempt's is a conflict.
 	KillOrphan(ctx context.Context, attempt job.Attempt, application, reason string) error
+}
+
+// Ager is a Manager that answers from a snapshot of its cluster, and knows how old that is.
+type Ager interface {
+	// SnapshotAt is when the last snapshot that came was asked for; zero before the first.
+	SnapshotAt() time.Time
 }
 
 // Lister is a Manager that lists what lives for less than Snapshot, and without

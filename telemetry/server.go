@@ -9,51 +9,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/opentelemetry"
 )
-
-// Metrics are a process's metrics: Temporal's own and the Go runtime's, in
-// Prometheus' form.
-type Metrics struct {
-	registry *prometheus.Registry
-	provider *sdkmetric.MeterProvider
-}
-
-// NewMetrics makes an empty set of metrics.
-func NewMetrics() (*Metrics, error) {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	exporter, err := otelprom.New(otelprom.WithRegisterer(registry))
-	if err != nil {
-		return nil, fmt.Errorf("set up metrics: %w", err)
-	}
-	return &Metrics{
-		registry: registry,
-		provider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter)),
-	}, nil
-}
-
-// Handler gives the Temporal SDK a place to count.
-func (m *Metrics) Handler() client.MetricsHandler {
-	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
-		Meter: m.provider.Meter("temporal"),
-	})
-}
-
-// Registerer takes Stoker's own metrics.
-func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
-
-// HTTP serves the metrics in Prometheus' form.
-func (m *Metrics) HTTP() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
-}
 
 // Server serves /healthz, /readyz and /metrics.
 type Server struct {

@@ -14,7 +14,7 @@ import (
 )
 
 // API makes the API of a configuration.
-func API(c config.Config, temporal client.Client, namespace string, metrics *telemetry.Metrics, logger *slog.Logger) (*api.Server, error) {
+func API(c config.Config, temporal client.Client, namespace string, metrics *telemetry.Metrics, traces *telemetry.Traces, logger *slog.Logger) (*api.Server, error) {
 	clusters, err := worker.OpenFiles(c, worker.Openings{Logger: logger})
 	if err != nil {
 		return nil, err
@@ -35,6 +35,6 @@ func API(c config.Config, temporal client.Client, namespace string, metrics *tel
 	}
 	return api.New(api.Options{
 		Address: c.API.Address, Jobs: service, UsersFile: c.API.UsersFile,
-		RatePerSecond: c.API.RatePerSecond, Burst: c.API.Burst, Metrics: metrics, Logger: logger,
+		RatePerSecond: c.API.RatePerSecond, Burst: c.API.Burst, Metrics: metrics, Traces: traces, Logger: logger,
 	})
 }

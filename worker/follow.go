@@ -35,6 +35,10 @@ func (w *Worker) followLogs(ctx context.Context) (wait func(), err error) {
 		if !w.options.Config.Clusters[name].Logs.Follow {
 			continue
 		}
+		appended.WithLabelValues(name)
+		for _, what := range []string{archive.FailedList, archive.FailedLog, archive.FailedProgress, archive.FailedLease} {
+			failed.WithLabelValues(name, what)
+		}
 		follower, err := archive.NewFollower(archive.FollowerOptions{
 			Cluster: name, Manager: cluster.Manager, Store: cluster.Logs, Logger: w.options.Logger,
 			Appended: func(bytes int64) { appended.WithLabelValues(name).Add(float64(bytes)) },

@@ -90,7 +90,12 @@ func New(options Options) (*Worker, error) {
 	}
 	w := &Worker{options: options, failed: make(chan struct{})}
 	if options.has(RoleWorkflows) {
-		if err := w.addCentral(); err != nil {
+		if err := errors.Join(w.countJobs(), w.addCentral()); err != nil {
+			return nil, err
+		}
+	}
+	if options.has(RoleTransfer) {
+		if err := w.countFindings(); err != nil {
 			return nil, err
 		}
 	}
@@ -201,9 +206,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.watchClusters(ctx)
 	w.scheduleSweeps(ctx)
-	following, stopFollowing := context.WithCancel(ctx)
-	defer stopFollowing()
-	followed, err := w.followLogs(following)
+	aside, stopAside := context.WithCancel(ctx)
+	defer stopAside()
+	followed, err := w.followLogs(aside)
+	if err != nil {
+		w.stop(len(w.workers))
+		return err
+	}
+	measured, err := w.measure(aside)
 	if err != nil {
 		w.stop(len(w.workers))
 		return err
@@ -214,9 +224,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	case <-w.failed:
 	}
 	w.options.Logger.Info("worker stopping", "timeout", w.options.Config.Worker.StopTimeout)
-	stopFollowing()
+	stopAside()
 	w.stop(len(w.workers))
 	followed()
+	measured()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fatal

@@ -16,6 +16,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	sdk "go.temporal.io/sdk/worker"
@@ -133,6 +134,10 @@ func (f *temporalFake) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 
 func (f *temporalFake) SignalWorkflow(_ context.Context, id, run, name string, payload any) error {
 	return f.signal(id, run, name, payload)
+}
+
+func (f *temporalFake) CountWorkflow(context.Context, *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	return &workflowservice.CountWorkflowExecutionsResponse{}, nil
 }
 
 func (f *temporalFake) CheckHealth(context.Context, *client.CheckHealthRequest) (*client.CheckHealthResponse, error) {

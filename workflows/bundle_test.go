@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	sdk "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -33,6 +34,9 @@ type bundle struct {
 	reports []activities.ReportInput
 	// records that were kept.
 	records []job.Record
+	// tally of what was counted.
+	tally *tally
+	began time.Time
 
 	spec     job.Spec
 	load     func() (activities.LoadResult, error)
@@ -64,8 +68,11 @@ func setupSerial(t *testing.T) *bundle {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{})
+	tally := newTally()
+	suite.SetMetricsHandler(tallyHandler{client.MetricsNopHandler, tally, nil})
 	b := &bundle{
-		t: t, env: suite.NewTestWorkflowEnvironment(),
+		tally: tally,
+		t:     t, env: suite.NewTestWorkflowEnvironment(),
 		key: job.Key{Source: job.SourceModelManage, ID: "7"},
 		spec: job.Spec{
 			Kind: job.KindScoring, Name: "credit", Cluster: "local", PythonDriver: true, EmbeddedOutputs: 1,
@@ -73,6 +80,7 @@ func setupSerial(t *testing.T) *bundle {
 			Deadline: 24 * time.Hour, OutageLimit: 2 * time.Hour, Retry: job.RetryPolicy{InfrastructureRetries: 2},
 		},
 	}
+	b.began = b.env.Now()
 	b.load = func() (activities.LoadResult, error) {
 		return activities.LoadResult{Spec: b.spec, Digest: "d", Standing: job.Standing{State: job.StandingOpen}}, nil
 	}

@@ -25,7 +25,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 	}
 	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Adopt: b.adopted, Carry: &Carry{
 		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Application: b.application,
-		Phase: b.phase, Observation: b.observation, Looks: b.looks, Watched: b.watched, Absences: b.absences, Turn: b.turn,
+		Phase: b.phase, PhaseSince: b.stay.since, Observation: b.observation, Looks: b.looks, Watched: b.watched, Absences: b.absences, Turn: b.turn,
 		StartedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt, DeadlineAt: b.deadlineAt,
 		OutageSince: b.outageSince, Reported: b.reporter.reported, Attributes: b.attrs,
 	}})
@@ -46,4 +46,5 @@ func (b *batchJob) resume(c Carry) {
 	if b.phase.Rank() < job.PhaseWaiting.Rank() {
 		b.phase = job.PhaseWaiting
 	}
+	b.stay = stay{b.phase, c.PhaseSince}
 }

@@ -153,6 +153,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 			return outcome
 		}
 		if result.Revoked {
+			b.countLaunch(ctx, LaunchRevoked)
 			outcome := job.Failed(job.ClassSubmission, job.PhaseSubmitting,
 				"the attempt was revoked, or its last moment to be sent has passed, before it was launched")
 			b.observation.Began = job.BeganNo
@@ -163,11 +164,13 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 			b.reporter.ask(job.MilestoneWaiting)
 		}
 		if !result.Busy {
+			b.countLaunch(ctx, LaunchStarted)
 			b.clearObstacle(ctx)
 			b.enter(ctx, job.PhaseWaiting)
 			b.fresh = true
 			return nil
 		}
+		b.countLaunch(ctx, LaunchBusy)
 		b.setObstacle(ctx, cmp.Or(result.Why, "the cluster is at its concurrency limit"))
 		b.sleepUntilHint(ctx, doubled(busyFirst, busyMost, busy), "wait for room on the cluster")
 		if b.stop.asked() {
@@ -219,6 +222,7 @@ func (b *batchJob) beforeLaunch(phase job.Phase, err error) *job.Outcome {
 func (b *batchJob) afterFailedSubmit(ctx workflow.Context, err error) *job.Outcome {
 	switch codeOf(err) {
 	case job.CodeInvalid:
+		b.countLaunch(ctx, LaunchFailed)
 		return invalid(job.PhaseSubmitting, problemsOf(err))
 	case job.CodeUnauthorized, job.CodeConflict, job.CodeNotFound, job.CodeUnavailable, job.CodeInternal:
 	}
@@ -235,17 +239,20 @@ func (b *batchJob) afterFailedSubmit(ctx workflow.Context, err error) *job.Outco
 		return nil
 	}
 	if lookErr == nil && observation.State != job.StateAbsent || began() {
+		b.countLaunch(ctx, LaunchStarted)
 		b.waitingAt = workflow.Now(ctx)
 		b.reporter.ask(job.MilestoneWaiting)
 		b.enter(ctx, job.PhaseWaiting)
 		return nil // it went out: watch it, or for what it left
 	}
 	if lookErr == nil && observation.Began == job.BeganNo {
+		b.countLaunch(ctx, LaunchFailed)
 		b.sent = !b.waitingAt.IsZero()
 		b.observation = observation
 		outcome := job.Failed(job.ClassSubmission, job.PhaseSubmitting, "the launch failed: %s", cause(err))
 		return &outcome
 	}
+	b.countLaunch(ctx, LaunchUnknown)
 	outcome := job.Outcome{
 		Result: job.ResultLost, Phase: job.PhaseSubmitting,
 		Message: "nobody can tell whether the application was launched: " + cause(err),

@@ -126,6 +126,7 @@ type Carry struct {
 	Attempt     int             `json:"attempt"`
 	Application string          `json:"application"`
 	Phase       job.Phase       `json:"phase"`
+	PhaseSince  time.Time       `json:"phaseSince,omitzero"`
 	Observation job.Observation `json:"observation,omitzero"`
 	Looks       int             `json:"looks,omitempty"`
 	Watched     bool            `json:"watched,omitempty"`

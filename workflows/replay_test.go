@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/contrib/opentelemetry"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 )
@@ -29,6 +31,22 @@ func TestReplay(t *testing.T) {
 			replayer.RegisterWorkflowWithOptions(SparkBatchJob, workflow.RegisterOptions{Name: TypeSparkBatchJob})
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(quiet{}, file))
 		})
+	}
+}
+
+// TestReplayWithTraces: traces may be switched on while jobs run.
+func TestReplayWithTraces(t *testing.T) {
+	t.Parallel()
+	tracing, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{})
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), leastGoldens)
+	for _, file := range files {
+		replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: []interceptor.WorkerInterceptor{tracing}})
+		require.NoError(t, err)
+		replayer.RegisterWorkflowWithOptions(SparkBatchJob, workflow.RegisterOptions{Name: TypeSparkBatchJob})
+		require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(quiet{}, file), file)
 	}
 }
 

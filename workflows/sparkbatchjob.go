@@ -49,7 +49,9 @@ type batchJob struct {
 	// valid: nothing was wrong with the job as it was loaded.
 	valid bool
 
-	phase       job.Phase
+	phase job.Phase
+	// stay is timed for metrics.
+	stay        stay
 	attempt     int
 	application string
 	// reserved: this attempt may exist on the cluster, so an end goes through kill.
@@ -102,6 +104,7 @@ func newBatchJob(ctx workflow.Context, in Input) *batchJob {
 	}
 	// The starter sets the first phase, which saves an event here.
 	b.attrs.Phase, _ = workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributePhase)
+	b.stay = stay{b.phase, b.startedAt}
 	if in.Carry != nil {
 		b.resume(*in.Carry)
 	}
@@ -144,6 +147,7 @@ func (b *batchJob) run(ctx workflow.Context) (Result, error) {
 	}
 	b.conclude(closing, outcome)
 	b.report(closing)
+	b.countEnd(closing)
 	b.clean(closing)
 	b.enter(closing, job.PhaseDone)
 	b.cancelRun() // ends the deadline's timer
@@ -225,11 +229,12 @@ func (b *batchJob) nextAttempt() {
 	b.reporter.reset()
 }
 
-// enter makes a phase visible: log, search attribute, current details.
+// enter makes a phase visible: log, metrics, search attribute, current details.
 func (b *batchJob) enter(ctx workflow.Context, phase job.Phase) {
 	if b.phase != phase {
 		b.log.Info("phase", "phase", string(phase), "before", string(b.phase), "app", b.application)
 	}
+	b.timePhase(ctx, phase)
 	b.phase = phase
 	if err := b.publishAttributes(ctx); err != nil {
 		b.log.Error("search attributes not set", "error", err)

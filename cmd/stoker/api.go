@@ -26,12 +26,17 @@ func apiCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			temporal, namespace, err := dial(logger, metrics)
+			traces, err := telemetry.OpenTraces(cmd.Context(), "stoker-api", buildVersion(), logger)
+			if err != nil {
+				return err
+			}
+			defer traces.Close()
+			temporal, namespace, err := dial(logger, metrics, traces)
 			if err != nil {
 				return err
 			}
 			defer temporal.Close()
-			server, err := wiring.API(c, temporal, namespace, metrics, logger)
+			server, err := wiring.API(c, temporal, namespace, metrics, traces, logger)
 			if err != nil {
 				return err
 			}

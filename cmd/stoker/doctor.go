@@ -42,7 +42,7 @@ func doctorCommand(flags *common) *cobra.Command {
 				return err
 			}
 			// The clients' own logs would say everything twice.
-			options, err := dialOptions(telemetry.NewLogger(io.Discard, "", ""), nil)
+			options, err := dialOptions(telemetry.NewLogger(io.Discard, "", ""), nil, nil)
 			if err != nil {
 				return err
 			}

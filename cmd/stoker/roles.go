@@ -37,7 +37,12 @@ func workerCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			temporal, namespace, err := dial(logger, metrics)
+			traces, err := telemetry.OpenTraces(cmd.Context(), "stoker-worker", buildVersion(), logger)
+			if err != nil {
+				return err
+			}
+			defer traces.Close()
+			temporal, namespace, err := dial(logger, metrics, traces)
 			if err != nil {
 				return err
 			}
@@ -90,7 +95,12 @@ func starterCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			temporal, _, err := dial(logger, nil)
+			traces, err := telemetry.OpenTraces(cmd.Context(), "stoker-starter", buildVersion(), logger)
+			if err != nil {
+				return err
+			}
+			defer traces.Close()
+			temporal, _, err := dial(logger, nil, traces)
 			if err != nil {
 				return err
 			}
@@ -111,7 +121,7 @@ func adminCommand(flags *common) *cobra.Command {
 		Use: "init", Short: "Register the search attributes the namespace lacks", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger := telemetry.NewLogger(cmd.ErrOrStderr(), flags.logLevel, flags.logFormat)
-			temporal, namespace, err := dial(logger, nil)
+			temporal, namespace, err := dial(logger, nil, nil)
 			if err != nil {
 				return err
 			}

@@ -109,8 +109,8 @@ func (f *common) load(overrides map[string]any) (config.Config, *slog.Logger, er
 }
 
 // dial connects to Temporal as the SDK's environment configuration says.
-func dial(logger *slog.Logger, metrics *telemetry.Metrics) (client.Client, string, error) {
-	options, err := dialOptions(logger, metrics)
+func dial(logger *slog.Logger, metrics *telemetry.Metrics, traces *telemetry.Traces) (client.Client, string, error) {
+	options, err := dialOptions(logger, metrics, traces)
 	if err != nil {
 		return nil, "", err
 	}
@@ -122,7 +122,7 @@ func dial(logger *slog.Logger, metrics *telemetry.Metrics) (client.Client, strin
 }
 
 // dialOptions reads the SDK's environment configuration.
-func dialOptions(logger *slog.Logger, metrics *telemetry.Metrics) (client.Options, error) {
+func dialOptions(logger *slog.Logger, metrics *telemetry.Metrics, traces *telemetry.Traces) (client.Options, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return client.Options{}, fmt.Errorf("read temporal's environment configuration: %w", err)
@@ -131,6 +131,7 @@ func dialOptions(logger *slog.Logger, metrics *telemetry.Metrics) (client.Option
 	if metrics != nil {
 		options.MetricsHandler = metrics.Handler()
 	}
+	options.Interceptors = append(options.Interceptors, traces.Client()...)
 	// What goes to and fro is ids and sizes: compressing it costs more than it saves.
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	if options.Namespace == "" {

@@ -67,7 +67,7 @@ func (f *sweepFlags) run(cmd *cobra.Command, flags *common) error {
 	if err != nil {
 		return err
 	}
-	temporal, _, err := dial(logger, nil)
+	temporal, _, err := dial(logger, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func reconcileCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			temporal, _, err := dial(logger, nil)
+			temporal, _, err := dial(logger, nil, nil)
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"golang.org/x/sys/unix"
 
@@ -98,6 +99,7 @@ type Stack struct {
 	ModelManage *simulator.Server
 
 	metrics *telemetry.Metrics
+	traces  *telemetry.Traces
 	cancel  context.CancelFunc
 	ended   []chan error // each tells how a part in the background ended
 	closers []func() error
@@ -138,7 +140,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if s.metrics, err = telemetry.NewMetrics(); err != nil {
 		return nil, err
 	}
-	if s.Client, err = dial(ctx, o.Ports, o.Logger, s.metrics.Handler()); err != nil {
+	if s.traces, err = telemetry.OpenTraces(ctx, "stoker-dev", "", o.Logger); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { s.traces.Close(); return nil })
+	if s.Client, err = dial(ctx, o.Ports, o.Logger, s.metrics.Handler(), s.traces.Client()); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, func() error { s.Client.Close(); return nil })
@@ -262,15 +268,15 @@ func (s *Stack) startModelManage() error {
 
 // Dial connects to the stack's Temporal and waits until it answers.
 func Dial(ctx context.Context, ports Ports, logger *slog.Logger) (client.Client, error) {
-	return dial(ctx, ports, logger, nil)
+	return dial(ctx, ports, logger, nil, nil)
 }
 
-func dial(ctx context.Context, ports Ports, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
+func dial(ctx context.Context, ports Ports, logger *slog.Logger, metrics client.MetricsHandler, traces []interceptor.ClientInterceptor) (client.Client, error) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		c, err := client.DialContext(ctx, client.Options{
 			HostPort: fmt.Sprintf("127.0.0.1:%d", ports.Temporal), Logger: sdklog.NewStructuredLogger(logger),
-			MetricsHandler: metrics, ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
+			MetricsHandler: metrics, Interceptors: traces, ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
 		})
 		if err == nil {
 			return c, nil
@@ -372,7 +378,7 @@ func (s *Stack) startStarter(ctx context.Context) error {
 }
 
 func (s *Stack) startAPI(ctx context.Context) error {
-	server, err := wiring.API(s.Config, s.Client, client.DefaultNamespace, s.metrics, s.Options.Logger.With("part", "api"))
+	server, err := wiring.API(s.Config, s.Client, client.DefaultNamespace, s.metrics, s.traces, s.Options.Logger.With("part", "api"))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 var (
 	_ spark.Manager    = (*Claimed)(nil)
 	_ spark.Identifier = (*Claimed)(nil)
+	_ spark.Ager       = (*Claimed)(nil)
 )
 
 // Submitter runs one spark-submit for each attempt on this host, at most once,
@@ -192,6 +193,9 @@ func (c *Claimed) Identify(ctx context.Context, attempt job.Attempt) (string, er
 
 // Snapshot implements spark.Manager.
 func (c *Claimed) Snapshot(ctx context.Context) ([]spark.Sighting, error) { return c.m.Snapshot(ctx) }
+
+// SnapshotAt implements spark.Ager.
+func (c *Claimed) SnapshotAt() time.Time { return c.m.SnapshotAt() }
 
 // Probe implements spark.Manager.
 func (c *Claimed) Probe(ctx context.Context) error {

@@ -10,7 +10,10 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
-var _ spark.Refresher = (*Manager)(nil)
+var (
+	_ spark.Refresher = (*Manager)(nil)
+	_ spark.Ager      = (*Manager)(nil)
+)
 
 // Observe implements spark.Manager. An application that lives is served from
 // the snapshot that all jobs of the cluster share; its end is asked for itself,

@@ -30,6 +30,8 @@ type snapshots struct {
 	latest *snapshot
 	// flight is the request that is under way; nil if none is.
 	flight *snapshot
+	// good is when the last one that came was asked for.
+	good time.Time
 	// watchedAt is when Snapshot was called last.
 	watchedAt time.Time
 }
@@ -86,6 +88,9 @@ func (s *snapshots) ask(ctx context.Context, ended bool) *snapshot {
 		if s.latest == nil || !asked.at.Before(s.latest.at) {
 			s.latest = asked
 		}
+		if asked.err == nil && asked.at.After(s.good) {
+			s.good = asked.at
+		}
 		if s.flight == asked {
 			s.flight = nil
 		}
@@ -122,6 +127,16 @@ func (s *snapshots) watch(ctx context.Context) ([]rm.Application, error) {
 	s.watchedAt = time.Now()
 	return got.all, nil
 }
+
+// lastGood is when the last snapshot that came was asked for.
+func (s *snapshots) lastGood() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.good
+}
+
+// SnapshotAt implements spark.Ager.
+func (m *Manager) SnapshotAt() time.Time { return m.cache.lastGood() }
 
 var (
 	liveStates = []rm.State{rm.StateNew, rm.StateNewSaving, rm.StateSubmitted, rm.StateAccepted, rm.StateRunning}

@@ -60,6 +60,28 @@ func TestOneRequestServesAllWhoWait(t *testing.T) {
 	})
 }
 
+// A failure makes the last good snapshot no newer.
+func TestASnapshotAges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var broken error
+		s := newSnapshots(func(context.Context, bool) ([]rm.Application, error) {
+			time.Sleep(time.Second)
+			return nil, broken
+		})
+		require.Zero(t, s.lastGood())
+		begin := time.Now()
+		_, err := s.get(t.Context(), 0, false)
+		require.NoError(t, err)
+		require.Equal(t, begin, s.lastGood(), "it is as old as the question")
+		time.Sleep(time.Minute)
+		broken = errors.New("out of reach")
+		_, err = s.get(t.Context(), 0, false)
+		require.ErrorIs(t, err, broken)
+		require.Equal(t, begin, s.lastGood())
+	})
+}
+
 // A failure that came at once is shared for a while: a ResourceManager that is
 // down is not asked once a job.
 func TestAFailureIsShared(t *testing.T) {
