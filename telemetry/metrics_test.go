@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -59,4 +60,37 @@ func TestRoutedMetrics(t *testing.T) {
 		require.Contains(t, text, line+"\n")
 	}
 	require.Error(t, m.Route(Routed{Name: "stoker_ends_total", Help: "Again."}))
+}
+
+// What comes twice is counted once: not by who was made for it, but by what it says.
+func TestRoutedMetricsAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	m, err := NewMetrics()
+	require.NoError(t, err)
+	require.NoError(t, m.Route(
+		Routed{Name: "stoker_ends_total", Help: "Ends.", Once: "once"},
+		Routed{Name: "stoker_phase_seconds", Help: "Phases.", Buckets: []float64{1}, Once: "once"},
+	))
+	for range 3 {
+		tagged := m.Handler().WithTags(map[string]string{"once": "run/1"})
+		tagged.Counter("stoker_ends_total").Inc(1)
+		tagged.Timer("stoker_phase_seconds").Record(time.Second)
+		m.Handler().WithTags(map[string]string{"once": "run/2"}).Counter("stoker_ends_total").Inc(1)
+	}
+	text := scrape(t, m)
+	require.Contains(t, text, "stoker_ends_total 2\n")
+	require.Contains(t, text, "stoker_phase_seconds_count 1\n")
+}
+
+// The memory of what came is bounded, and forgets the oldest.
+func TestSeenIsBounded(t *testing.T) {
+	t.Parallel()
+	var s seen
+	for i := range 5 * mostSeen {
+		require.True(t, s.first(strconv.Itoa(i)))
+		require.False(t, s.first(strconv.Itoa(i)))
+	}
+	require.LessOrEqual(t, len(s.now)+len(s.old), 2*mostSeen)
+	require.False(t, s.first(strconv.Itoa(4*mostSeen+1)))
+	require.True(t, s.first("1"))
 }

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,9 @@ type Routed struct {
 	Name, Help string
 	// Labels it has. What the SDK adds, such as the task queue, is left out.
 	Labels []string
+	// Once names a tag: what comes with a value of it that came before is not counted
+	// again. Values are remembered for a while.
+	Once string
 	// Buckets in seconds make it a histogram of times; without them it is a counter.
 	Buckets []float64
 }
@@ -23,14 +27,42 @@ type Routed struct {
 // routed is one that is registered.
 type routed struct {
 	labels  []string
+	once    string
 	counts  *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
+	seen    seen
+}
+
+// seen remembers the last values, in two generations.
+type seen struct {
+	mu       sync.Mutex
+	now, old map[string]bool
+}
+
+// mostSeen bounds a generation.
+const mostSeen = 10000
+
+// first reports whether a value comes for the first time. "" always does.
+func (s *seen) first(value string) bool {
+	if value == "" {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now[value] || s.old[value] {
+		return false
+	}
+	if s.now == nil || len(s.now) >= mostSeen {
+		s.old, s.now = s.now, map[string]bool{}
+	}
+	s.now[value] = true
+	return true
 }
 
 // Route registers metrics and leads to them what the SDK's handler gets under their names.
 func (m *Metrics) Route(all ...Routed) error {
 	for _, r := range all {
-		to := &routed{labels: r.Labels}
+		to := &routed{labels: r.Labels, once: r.Once}
 		var collector prometheus.Collector
 		if r.Buckets != nil {
 			to.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: r.Name, Help: r.Help, Buckets: r.Buckets}, r.Labels)
@@ -90,7 +122,7 @@ func (h handler) WithTags(tags map[string]string) client.MetricsHandler {
 // Counter implements client.MetricsHandler.
 func (h handler) Counter(name string) client.MetricsCounter {
 	if to := h.metrics.find(name); to != nil && to.counts != nil {
-		return counter{to.counts.WithLabelValues(to.values(h.tags)...)}
+		return counter{to, to.counts.WithLabelValues(to.values(h.tags)...), h.tags[to.once]}
 	}
 	return h.sdk.Counter(name)
 }
@@ -101,15 +133,33 @@ func (h handler) Gauge(name string) client.MetricsGauge { return h.sdk.Gauge(nam
 // Timer implements client.MetricsHandler.
 func (h handler) Timer(name string) client.MetricsTimer {
 	if to := h.metrics.find(name); to != nil && to.seconds != nil {
-		return timer{to.seconds.WithLabelValues(to.values(h.tags)...)}
+		return timer{to, to.seconds.WithLabelValues(to.values(h.tags)...), h.tags[to.once]}
 	}
 	return h.sdk.Timer(name)
 }
 
-type counter struct{ prometheus.Counter }
+type counter struct {
+	of    *routed
+	total prometheus.Counter
+	once  string
+}
 
-func (c counter) Inc(n int64) { c.Add(float64(n)) }
+// Inc implements client.MetricsCounter.
+func (c counter) Inc(n int64) {
+	if c.of.seen.first(c.once) {
+		c.total.Add(float64(n))
+	}
+}
 
-type timer struct{ prometheus.Observer }
+type timer struct {
+	of    *routed
+	times prometheus.Observer
+	once  string
+}
 
-func (t timer) Record(d time.Duration) { t.Observe(d.Seconds()) }
+// Record implements client.MetricsTimer.
+func (t timer) Record(d time.Duration) {
+	if t.of.seen.first(t.once) {
+		t.times.Observe(d.Seconds())
+	}
+}

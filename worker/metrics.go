@@ -16,15 +16,15 @@ func (w *Worker) countJobs() error {
 	err := m.Route(
 		telemetry.Routed{
 			Name: workflows.MetricFinished, Help: "Jobs whose end was reported, by outcome and, of failures, class.",
-			Labels: []string{"cluster", "kind", "outcome", "class"},
+			Labels: []string{"cluster", "kind", "outcome", "class"}, Once: workflows.TagOnce,
 		},
 		telemetry.Routed{
 			Name: workflows.MetricPhase, Help: "Time that jobs spent in a phase, observed when they leave it.",
-			Labels: []string{"cluster", "phase"}, Buckets: phaseBuckets,
+			Labels: []string{"cluster", "phase"}, Buckets: phaseBuckets, Once: workflows.TagOnce,
 		},
 		telemetry.Routed{
 			Name: workflows.MetricLaunches, Help: "Answers to launches of applications, by result.",
-			Labels: []string{"cluster", "result"},
+			Labels: []string{"cluster", "result"}, Once: workflows.TagOnce,
 		},
 	)
 	if err != nil {

@@ -1,17 +1,17 @@
 package workflows
 
 import (
+	"strconv"
 	"time"
 
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/stoker-spark/stoker/job"
 )
 
 // Metrics that jobs count. They go through the SDK's handler, which is silent while a
-// history is replayed, so whichever worker goes on with a job counts what is new. Counted
-// twice is only what was done in a workflow task whose answer got lost, and what a reset
-// repeats.
+// history is replayed, so whichever worker goes on with a job counts what is new.
 const (
 	// MetricFinished counts jobs when their end has been reported, by cluster, kind,
 	// outcome and class.
@@ -21,6 +21,11 @@ const (
 	// MetricLaunches counts answers to launches, by cluster and result.
 	MetricLaunches = "stoker_launches_total"
 )
+
+// TagOnce is a tag that tells one count from any other. A workflow that is queried may run
+// ahead over events of which the task has yet to come, live to the SDK; that task then counts
+// the same again.
+const TagOnce = "once"
 
 // The results of launches.
 const (
@@ -55,6 +60,14 @@ func (b *batchJob) metricCluster() string {
 	return b.spec.Cluster
 }
 
+// counting is the handler for one count.
+func (b *batchJob) counting(ctx workflow.Context, tags map[string]string) client.MetricsHandler {
+	b.counts++
+	tags[TagOnce] = workflow.GetInfo(ctx).WorkflowExecution.RunID + "/" + strconv.Itoa(b.counts)
+	tags["cluster"] = b.metricCluster()
+	return workflow.GetMetricsHandler(ctx).WithTags(tags)
+}
+
 // timePhase ends the stay in a phase when another begins.
 func (b *batchJob) timePhase(ctx workflow.Context, next job.Phase) {
 	if b.stay.phase == next {
@@ -62,17 +75,14 @@ func (b *batchJob) timePhase(ctx workflow.Context, next job.Phase) {
 	}
 	now := workflow.Now(ctx)
 	if !b.stay.since.IsZero() { // else it began in a version that did not carry it on
-		workflow.GetMetricsHandler(ctx).WithTags(map[string]string{
-			"cluster": b.metricCluster(), "phase": string(b.stay.phase),
-		}).Timer(MetricPhase).Record(max(now.Sub(b.stay.since), 0))
+		b.counting(ctx, map[string]string{"phase": string(b.stay.phase)}).
+			Timer(MetricPhase).Record(max(now.Sub(b.stay.since), 0))
 	}
 	b.stay = stay{next, now}
 }
 
 func (b *batchJob) countLaunch(ctx workflow.Context, result string) {
-	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{
-		"cluster": b.metricCluster(), "result": result,
-	}).Counter(MetricLaunches).Inc(1)
+	b.counting(ctx, map[string]string{"result": result}).Counter(MetricLaunches).Inc(1)
 }
 
 // countEnd counts the job's end once it will not change any more. An end that was on
@@ -81,8 +91,7 @@ func (b *batchJob) countEnd(ctx workflow.Context) {
 	if b.settled {
 		return
 	}
-	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{
-		"cluster": b.metricCluster(), "kind": string(b.spec.Kind),
-		"outcome": string(b.outcome.Result), "class": string(b.outcome.Class),
+	b.counting(ctx, map[string]string{
+		"kind": string(b.spec.Kind), "outcome": string(b.outcome.Result), "class": string(b.outcome.Class),
 	}).Counter(MetricFinished).Inc(1)
 }

@@ -50,8 +50,9 @@ type batchJob struct {
 	valid bool
 
 	phase job.Phase
-	// stay is timed for metrics.
+	// stay is timed for metrics, and counts is how many counts there were.
 	stay        stay
+	counts      int
 	attempt     int
 	application string
 	// reserved: this attempt may exist on the cluster, so an end goes through kill.
