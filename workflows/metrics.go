@@ -31,7 +31,7 @@ const TagOnce = "once"
 const (
 	// LaunchStarted: the application was sent.
 	LaunchStarted = "started"
-	// LaunchBusy: the cluster is at its limit; the job asks again.
+	// LaunchBusy: the cluster is at its limit, or drained; the job asks again.
 	LaunchBusy = "busy"
 	// LaunchRevoked: the attempt was ended, or its time was over, before it was sent.
 	LaunchRevoked = "revoked"
