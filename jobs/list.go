@@ -130,7 +130,7 @@ func (q Query) matches(v View) bool {
 }
 
 // List returns a page of jobs: those that Temporal knows and those of which a record
-// is left. New jobs come before the first page and never shift the later ones.
+// is left, which are all if it cannot be reached. New jobs come before the first page and never shift the later ones.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if err := q.validate(); err != nil {
 		return Page{}, err
@@ -174,6 +174,12 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	}
 	for len(page.Jobs) <= q.Limit {
 		next, err := known.peek(ctx)
+		if job.CodeOf(err) == job.CodeUnavailable && ctx.Err() == nil && len(finished) > 0 {
+			// What has ended is on record, and is worth showing by itself.
+			known.ended = true
+			page.Warnings = append(page.Warnings, "only jobs that have ended are listed: "+err.Error())
+			continue
+		}
 		if err != nil {
 			return Page{}, err
 		}

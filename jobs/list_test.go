@@ -200,6 +200,22 @@ func TestListOfAStoreThatIsDown(t *testing.T) {
 	})
 }
 
+// Without Temporal the jobs that have ended are listed, from their records alone.
+func TestListWithoutTemporal(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put("lake", b.started("api-1", noon).end(completed, job.ResultSucceeded).recordOf(job.ResultSucceeded))
+	b.started("api-2", noon)
+	b.setDown(errDown)
+	page := b.list(Query{})
+	require.Len(t, page.Jobs, 1)
+	require.Equal(t, "api-1", page.Jobs[0].ID)
+	require.Len(t, page.Warnings, 1)
+	require.Contains(t, page.Warnings[0], "only jobs that have ended are listed")
+	_, err := b.service.List(t.Context(), Query{Labels: map[string]string{"no": "such"}})
+	b.code(job.CodeUnavailable, err)
+}
+
 func TestAnEntryThatCannotBeReadKeepsNoneOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
