@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/client"
+	"github.com/stoker-spark/stoker/dev/jar"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobspec"
 )
@@ -100,4 +101,31 @@ sys.exit(4)
 	require.Equal(t, strings.Join([]string{
 		"helped 3 my own", "at most 7 at most 7", `['', 'a b', '$HOME', '\'"\\', '\xe9\n']`, "",
 	}, "\n"), o.log(failed.ID, "stdout"), o.log(failed.ID, "stderr"))
+}
+
+// Somebody's own Java program runs: its class, another jar, a file under a name of its
+// own, conf and arguments arrive.
+func TestOwnJarOnSpark(t *testing.T) {
+	t.Parallel()
+	in := withSpark.get(t)
+	o := submitting(t, in)
+	program, needed, err := jar.Build(t.Context(), realSpark(t))
+	require.NoError(t, err)
+	base := filepath.Join(in.scratch, "report")
+	require.NoError(t, os.WriteFile(base+".go", nil, 0o600))
+	spec := jobspec.Spec{
+		File: o.upload(program, "report.jar"), ClassName: jar.Class, Jars: []string{o.upload(needed, "words.jar")},
+		Files: []string{o.upload([]byte("at most 7"), "l.txt") + "#limits.txt"}, Conf: map[string]string{"spark.example.word": "a  b"},
+		Args: []string{base, "", "a b", "$HOME", "'\"\\", "é\n", "--class", "*"},
+	}
+	done := o.run(spec)
+	require.Equal(t, job.ResultSucceeded, done.Outcome.Result, o.log(done.ID, "stderr"))
+	require.Equal(t, job.KindJAR, done.Kind)
+	require.Equal(t, jar.Says("at most 7", "a  b", spec.Args[1:]), o.log(done.ID, "stdout"))
+	require.Contains(t, o.log(done.ID, "stderr"), "oops\n")
+
+	spec.ClassName = "org.example.Nobody"
+	failed := o.run(spec)
+	require.Equal(t, job.ResultFailed, failed.Outcome.Result)
+	require.Contains(t, o.log(failed.ID, "stderr"), "org.example.Nobody")
 }
