@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// liveChunk bounds a chunk while the application runs, lastChunk one at its end,
-	// in bytes.
+	// liveChunk bounds a chunk while the application runs, lastChunk one at its end, or
+	// of a log that is that far behind, in bytes.
 	liveChunk = 256 << 10
 	lastChunk = 4 << 20
 	// wholeRead bounds one read from a Manager that copies no logs, in bytes.

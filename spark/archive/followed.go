@@ -126,7 +126,11 @@ func (a *followed) readStream(ctx context.Context, name string, size int64) erro
 	if size-have < liveChunk && time.Since(t.appendedAt) < thinned(chunks) {
 		return nil
 	}
-	moved, err := a.source.move(ctx, t.Stream, name, liveChunk, nil)
+	chunk := liveChunk
+	if size-have > lastChunk {
+		chunk = lastChunk // who writes much fast would leave many files, each of which takes its time
+	}
+	moved, err := a.source.move(ctx, t.Stream, name, chunk, nil)
 	a.follower.opts.Appended(moved.appended)
 	if moved.appended > 0 {
 		t.appendedAt = time.Now()

@@ -110,6 +110,25 @@ func TestFollowReadsOnlyWhatIsNew(t *testing.T) {
 	require.Equal(t, 1, b.copier.copied)
 }
 
+// Much that was written fast makes few files.
+func TestFollowWhatIsFarBehind(t *testing.T) {
+	t.Parallel()
+	b := setup(t).running()
+	b.copier.progress = nothing
+	b.cluster.write(b.attempt, "stdout", strings.Repeat("0123456789abcde\n", 6<<16)) // 6 MiB
+	b.follower(b.copier)
+	size := func() (int64, int) {
+		s, err := b.logs(b.attempt).Stream("stdout")
+		require.NoError(t, err)
+		bytes, chunks, err := s.Size(t.Context())
+		require.NoError(t, err)
+		return bytes, chunks
+	}
+	b.eventually("it is copied", func() bool { bytes, _ := size(); return bytes == 6<<20 })
+	_, chunks := size()
+	require.Equal(t, 2, chunks)
+}
+
 func TestFollowOnlyWhatRuns(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
