@@ -67,7 +67,7 @@ test-full: build ## run everything, with the race detector and the long fault te
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...
 	@echo "all tests passed"
 
-.PHONY: bench bench-submit bench-hdfs bench-watching bench-large
+.PHONY: bench bench-submit bench-hdfs bench-watching bench-large bench-api
 bench: build bench-tool ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
 	$(BENCH)
 bench-submit: build bench-tool hadoop-up ## measure submissions to YARN against spark-submit's, one by one and 200 at once
@@ -79,6 +79,8 @@ bench-watching: build bench-tool ## measure watching 2,000 live jobs of a simula
 	$(BENCH) --command "make bench-watching" --only watching
 bench-large: build bench-tool ## the same with 10,000
 	$(BENCH) --command "make bench-large" --only watching --live 10000
+bench-api: build bench-tool ## measure the API: submissions, lists, logs, and a thousand one-minute jobs
+	for part in api tail minutes finished; do $(BENCH) --command "make bench-api" --only $$part || exit 1; done
 
 BENCH = $(TOOLS)/bin/bench --out docs/benchmarks.json --hadoop $(STATE)/hadoop
 .PHONY: bench-tool

@@ -361,10 +361,11 @@ type storeFake struct {
 
 func (f *storeFake) ask(path string) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.opens = append(f.opens, path)
-	if f.down != nil {
-		return f.down(path)
+	down := f.down
+	f.mu.Unlock()
+	if down != nil {
+		return down(path) // it may take its time
 	}
 	return nil
 }

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// freshFor is how long an index serves before the latest hours are looked at again.
-	freshFor = 2 * time.Second
+	// freshFor is how long an index serves before the latest hours are looked at again,
+	// beside the lists that it serves; after usableFor lists wait for that.
+	freshFor  = 2 * time.Second
+	usableFor = 10 * time.Second
 	// lateFor is how long after an hour's end entries may still come into it: clocks differ.
 	lateFor = 2 * time.Hour
 	// mostIndexed bounds the memory: older records are found by their id alone.
@@ -65,15 +67,16 @@ type clusterIndex struct {
 	// most is how many records are kept.
 	most int
 
-	// busy is held by who refreshes. A store that hangs keeps others waiting no longer
-	// than they want to.
-	busy chan struct{}
-
-	looked  time.Time
-	failed  error           // what the last look met
+	// busy is held by who looks. A store that hangs keeps others waiting no longer than
+	// they want to.
+	busy    chan struct{}
 	settled map[string]bool // hours that are over and read
 	// known are the entries of hours that are not settled.
 	known map[string]map[string]bool
+
+	mu     sync.Mutex
+	looked time.Time
+	failed error // what the last look met
 	// sorted is replaced, never changed.
 	sorted []View
 }
@@ -82,22 +85,55 @@ func newClusterIndex(logs *logstore.Store) *clusterIndex {
 	return &clusterIndex{logs: logs, most: mostIndexed, busy: make(chan struct{}, 1), known: map[string]map[string]bool{}, settled: map[string]bool{}}
 }
 
-// refresh brings the index up to date and returns what it has, also if it could not. A
-// store that fails is looked at no more often than one that works.
+// refresh returns what the index has, brought up to date if it is old, and what kept that
+// from being done. A store that fails is looked at no more often than one that works.
 func (c *clusterIndex) refresh(ctx context.Context) ([]View, error) {
+	sorted, looked, failed := c.now()
+	switch age := time.Since(looked); {
+	case age < freshFor:
+		return sorted, failed
+	case age < usableFor && failed == nil:
+		// What is new is among Temporal's workflows too, for a while.
+		select {
+		case c.busy <- struct{}{}:
+			go func() {
+				defer func() { <-c.busy }()
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+				defer cancel()
+				c.bringUpToDate(ctx)
+			}()
+		default: // somebody does
+		}
+		return sorted, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	select {
 	case c.busy <- struct{}{}:
 		defer func() { <-c.busy }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("its log store is still being read: %w", ctx.Err())
+		return sorted, fmt.Errorf("its log store is still being read: %w", ctx.Err())
 	}
-	if time.Since(c.looked) >= freshFor {
-		c.failed = c.look(ctx)
-		c.looked = time.Now()
+	c.bringUpToDate(ctx)
+	sorted, _, failed = c.now()
+	return sorted, failed
+}
+
+func (c *clusterIndex) now() (sorted []View, looked time.Time, failed error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sorted, c.looked, c.failed
+}
+
+// bringUpToDate looks unless somebody has just done so. It needs busy.
+func (c *clusterIndex) bringUpToDate(ctx context.Context) {
+	if _, looked, _ := c.now(); time.Since(looked) < freshFor {
+		return
 	}
-	return c.sorted, c.failed
+	err := c.look(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looked, c.failed = time.Now(), err
 }
 
 // look reads what is new, the latest hours first. What is read stays, whatever fails.
@@ -199,6 +235,8 @@ func (c *clusterIndex) merge(fresh map[string]View) {
 		merged = append(merged, v)
 	}
 	slices.SortFunc(merged, inList)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.sorted = slices.Clip(merged[:min(len(merged), c.most)])
 }
 

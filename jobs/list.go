@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -151,7 +152,11 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 			from = at
 		}
 	}
-	known := &walk{service: s, query: q.visibility(), before: from, since: q.Since}
+	known := &walk{service: s, query: q.visibility(), before: from, since: q.Since, want: q.Limit + 1}
+	known.span = s.spans.get(known.query) // jobs that lie further back came as fast, perhaps
+	if q.Cursor == "" && q.Until.IsZero() {
+		defer func() { s.spans.set(known.query, known.extent()) }()
+	}
 	if known.since.IsZero() {
 		known.since = time.Unix(0, 0) // which bounds how many windows there are
 	}
@@ -226,26 +231,65 @@ func after(views []View, from place, q Query) []View {
 }
 
 const (
-	// windowMost is how many workflows are fetched for one window of time at most.
-	windowMost = 1000
-	firstSpan  = time.Hour
-	leastSpan  = time.Millisecond
+	// firstSpan is how wide a window is tried when everything is too much.
+	firstSpan = time.Hour
+	// leastSpan of a window cannot be cut: all of it is fetched, in pages of mostFetched.
+	leastSpan   = time.Millisecond
+	mostFetched = 1000
+	// widen bounds how much wider the next window is, maxSpan how wide.
+	widen   = 16
+	maxSpan = 100 * 365 * 24 * time.Hour
+	// mostSpans bounds how many queries a Service remembers the width of.
+	mostSpans = 1000
 )
+
+// spans remembers how far back the first page of a query last went, so that the next
+// list begins with that. The zero value is ready.
+type spans struct {
+	mu  sync.Mutex
+	all map[string]time.Duration
+}
+
+func (s *spans) get(query string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[query]
+}
+
+func (s *spans) set(query string, span time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil || len(s.all) >= mostSpans {
+		s.all = map[string]time.Duration{}
+	}
+	s.all[query] = span
+}
 
 // walk goes through the workflows that match a query in the order of lists, which
 // Temporal's visibility cannot do: it fetches windows of time, each as wide as holds
-// few enough, and sorts them.
+// about a page, and sorts them.
 type walk struct {
 	service *Service
 	query   string
 	// before is where the walk stands; since is its end.
 	before place
 	since  time.Time
-	// hi is where the window that was fetched last begins.
+	// want is how many workflows a window shall hold.
+	want int
+	// hi is where the window that was fetched last begins; span is how wide the next one
+	// is, 0 for all that is left.
 	hi     time.Time
 	span   time.Duration
 	buffer []View
 	ended  bool
+}
+
+// extent is how far back was fetched, 0 if that is everything or nothing.
+func (w *walk) extent() time.Duration {
+	if w.ended || w.hi.IsZero() {
+		return 0
+	}
+	return w.before.time().Sub(w.hi)
 }
 
 // peek returns the next job, nil after the last.
@@ -263,7 +307,7 @@ func (w *walk) peek(ctx context.Context) (*View, error) {
 
 func (w *walk) take() { w.buffer = w.buffer[1:] }
 
-// fill fetches the window before the last, or narrows or widens what is fetched next.
+// fill fetches the window before the last, or narrows it and leaves it to the next call.
 func (w *walk) fill(ctx context.Context) error {
 	if w.hi.IsZero() {
 		w.hi = w.before.time().Add(time.Millisecond)
@@ -275,29 +319,33 @@ func (w *walk) fill(ctx context.Context) error {
 	}
 	window := fmt.Sprintf("%s AND StartTime < '%s' AND StartTime >= '%s'",
 		w.query, w.hi.UTC().Format(time.RFC3339Nano), lo.UTC().Format(time.RFC3339Nano))
+	least := w.span > 0 && w.span <= leastSpan
+	found, more, err := w.fetch(ctx, window, least)
+	if err != nil {
+		return err
+	}
+	if more {
+		return w.narrow(ctx, window)
+	}
+	w.ended = lo.Equal(w.since)
+	w.hi = lo
+	w.span = min(w.span*time.Duration(max(1, min(widen, w.want/max(found, 1)))), maxSpan)
+	return nil
+}
+
+// narrow cuts a window that holds too much to what will hold about a page, if what it
+// holds is spread evenly.
+func (w *walk) narrow(ctx context.Context, window string) error {
+	if w.span == 0 {
+		w.span = firstSpan
+		return nil
+	}
 	count, err := w.count(ctx, window)
 	if err != nil {
 		return err
 	}
-	if count > windowMost && (w.span == 0 || w.span > leastSpan) {
-		switch w.span {
-		case 0:
-			w.span = firstSpan
-		default:
-			w.span = max(w.span/4, leastSpan)
-		}
-		return nil
-	}
-	if count > 0 {
-		if err := w.fetch(ctx, window); err != nil {
-			return err
-		}
-	}
-	w.ended = lo.Equal(w.since)
-	w.hi = lo
-	if count < windowMost/4 {
-		w.span *= 4
-	}
+	share := float64(w.want) / float64(max(count, 1))
+	w.span = max(time.Duration(float64(w.span)*min(share, 0.5)), leastSpan)
 	return nil
 }
 
@@ -310,32 +358,40 @@ func (w *walk) count(ctx context.Context, query string) (int64, error) {
 	return counted.GetCount(), failure("count jobs", err)
 }
 
-func (w *walk) fetch(ctx context.Context, query string) error {
+// fetch adds what a window holds to the buffer and counts it; more than twice what is
+// wanted is too much, and left alone, unless all has to be fetched.
+func (w *walk) fetch(ctx context.Context, query string, all bool) (found int, more bool, err error) {
+	size := min(2*w.want, mostFetched)
+	var views []View
 	var token []byte
 	for {
-		page, err := w.fetchPage(ctx, query, token)
+		page, err := w.fetchPage(ctx, query, size, token)
 		if err != nil {
-			return failure("list jobs", err)
+			return 0, false, failure("list jobs", err)
 		}
 		for _, info := range page.GetExecutions() {
 			view := w.service.listed(info)
+			found++
 			if view.place().compare(w.before) < 0 {
-				w.buffer = append(w.buffer, view)
+				views = append(views, view)
 			}
 		}
 		if token = page.GetNextPageToken(); len(token) == 0 {
 			break
 		}
+		if !all {
+			return found, true, nil
+		}
 	}
-	slices.SortFunc(w.buffer, inList)
-	w.buffer = slices.CompactFunc(w.buffer, func(a, b View) bool { return a.ID == b.ID && a.place() == b.place() })
-	return nil
+	slices.SortFunc(views, inList)
+	w.buffer = append(w.buffer, slices.CompactFunc(views, func(a, b View) bool { return a.ID == b.ID && a.place() == b.place() })...)
+	return found, false, nil
 }
 
-func (w *walk) fetchPage(ctx context.Context, query string, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (w *walk) fetchPage(ctx context.Context, query string, size int, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return w.service.options.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: w.service.options.Namespace, Query: query, PageSize: windowMost, NextPageToken: token,
+		Namespace: w.service.options.Namespace, Query: query, PageSize: int32(size), NextPageToken: token, //nolint:gosec // at most mostFetched
 	})
 }

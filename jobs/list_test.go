@@ -185,7 +185,7 @@ func TestListOfAStoreThatIsDown(t *testing.T) {
 		b.forget("api-1")
 		require.Equal(t, []string{"api-1"}, b.all(Query{Limit: 5}))
 		b.stores["lake"].set(func(string) error { return errors.New("connection refused") })
-		time.Sleep(freshFor)
+		time.Sleep(usableFor)
 		b.stores["lake"].opened("")
 		for range 10 {
 			page := b.list(Query{})
@@ -238,7 +238,7 @@ func TestAnEntryThatCannotBeReadKeepsNoneOut(t *testing.T) {
 		require.Equal(t, "api-2", page.Jobs[0].ID)
 		require.Len(t, page.Warnings, 1)
 		b.stores["lake"].set(nil)
-		time.Sleep(freshFor)
+		time.Sleep(usableFor)
 		b.stores["lake"].opened("")
 		require.Equal(t, []string{"api-2", "api-1"}, b.all(Query{Limit: 5}))
 		require.Zero(t, b.stores["lake"].opened("/api-2"), "what was read is not read again")
@@ -267,7 +267,7 @@ func TestHoursThatAreOverAreReadOnce(t *testing.T) {
 
 		time.Sleep(4 * time.Hour)
 		require.Len(t, b.all(Query{Limit: 5}), 2)
-		time.Sleep(freshFor)
+		time.Sleep(usableFor)
 		b.stores["lake"].opened("")
 		put("api-3")
 		require.Equal(t, []string{"api-3", "api-2", "api-1"}, b.all(Query{Limit: 5}))
@@ -342,6 +342,58 @@ func TestListOfManyWorkflows(t *testing.T) {
 	require.Len(t, seen, want)
 }
 
+// The first page of a long list costs one look at Temporal once its length is known.
+func TestFirstPageOfALongList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		const runs = 1000
+		for i := range runs {
+			b.temporal.runs = append(b.temporal.runs, &run{
+				id: fmt.Sprintf("sparkjob-api-%d", i), run: "x", status: running, at: time.Now().Add(-time.Duration(i) * time.Second),
+			})
+		}
+		looks := func() int { return b.temporal.count("list ") + b.temporal.count("count ") }
+		require.Len(t, b.list(Query{}).Jobs, DefaultPage)
+		require.Less(t, looks(), 12)
+		before := looks()
+		for range 3 {
+			require.Equal(t, "api-0", b.list(Query{}).Jobs[0].ID)
+		}
+		require.Equal(t, 3, looks()-before)
+		// Nothing new has come for long: it goes back further, and remembers that.
+		b.temporal.runs = b.temporal.runs[runs*8/10:]
+		b.list(Query{})
+		before = looks()
+		require.Equal(t, "api-800", b.list(Query{}).Jobs[0].ID)
+		require.Equal(t, 1, looks()-before)
+	})
+}
+
+// A list does not wait for a look at the store while it has what came seconds ago.
+func TestListWhileTheStoreIsSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		put := func(id string) {
+			b.put("lake", b.started(id, time.Now()).end(completed, job.ResultSucceeded).recordOf(job.ResultSucceeded))
+			b.forget(id)
+		}
+		put("api-1")
+		require.Equal(t, []string{"api-1"}, b.all(Query{Limit: 5}))
+		put("api-2")
+		time.Sleep(freshFor)
+		b.stores["lake"].set(func(string) error { time.Sleep(5 * time.Second); return nil })
+		began := time.Now()
+		require.Equal(t, []string{"api-1"}, b.all(Query{Limit: 5}))
+		require.Zero(t, time.Since(began))
+		time.Sleep(usableFor * 3 / 4)
+		b.stores["lake"].set(nil)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{"api-2", "api-1"}, b.all(Query{Limit: 5}))
+	})
+}
+
 // A window that ended inside a millisecond would show its later half first, and a cursor
 // between them would skip the other.
 func TestWindowsEndBetweenMilliseconds(t *testing.T) {
@@ -352,7 +404,7 @@ func TestWindowsEndBetweenMilliseconds(t *testing.T) {
 	}
 	w := &walk{
 		service: b.service, query: Query{}.visibility(), before: place{millis: noon.UnixMilli() - 1}, since: noon.Add(-time.Hour),
-		span: 500_500 * time.Microsecond,
+		span: 500_500 * time.Microsecond, want: 10,
 	}
 	for _, want := range []string{"api-z", "api-a"} {
 		v, err := w.peek(t.Context())
@@ -374,6 +426,7 @@ func TestListLosesNothing(t *testing.T) {
 			b.temporal.runs = append(b.temporal.runs, &run{id: fmt.Sprintf("sparkjob-api-%d", i), run: "x", status: running, at: at})
 		}
 		w := &walk{service: b.service, query: Query{}.visibility(), before: place{millis: noon.Add(time.Hour).UnixMilli()}, since: noon.Add(-time.Hour)}
+		w.want = rapid.IntRange(2, 50).Draw(rt, "want")
 		w.span = time.Duration(rapid.Int64Range(1, int64(time.Second)).Draw(rt, "span"))
 		var last *View
 		seen := 0

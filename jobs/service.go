@@ -47,6 +47,7 @@ type Options struct {
 type Service struct {
 	options Options
 	archive *index
+	spans   spans
 }
 
 // New makes a Service.

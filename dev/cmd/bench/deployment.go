@@ -28,9 +28,11 @@ const benchOffset = 21000
 // deployment is Stoker as separate processes on a state of its own.
 type deployment struct {
 	state                 string
+	offset                int
 	ports                 stack.Ports
 	client                client.Client
 	core, worker, starter *process
+	api                   *process
 }
 
 // process is one running program.
@@ -64,14 +66,13 @@ func (b *bench) deployWithoutStarter(ctx context.Context, configure func(state s
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{state: state, ports: stack.PortsAt(offset)}
+	d := &deployment{state: state, offset: offset, ports: stack.PortsAt(offset)}
 	defer func() {
 		if err != nil {
 			d.stop()
 		}
 	}()
-	d.core, err = d.spawn("Temporal and simulator", filepath.Join(b.bin, "stoker-dev"), "--state", state,
-		"--port-offset", strconv.Itoa(offset), "--parts", "temporal,modelmanage", "--venv", b.venv)
+	d.core, err = d.spawnCore(b, state)
 	if err != nil {
 		return nil, err
 	}
@@ -152,13 +153,24 @@ func (d *deployment) stop() {
 	if d.client != nil {
 		d.client.Close()
 	}
-	for _, p := range []*process{d.starter, d.worker, d.core} {
-		if p != nil {
-			_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-			_ = p.cmd.Wait()                          // how it ended does not matter
-		}
+	for _, p := range []*process{d.api, d.starter, d.worker, d.core} {
+		d.kill(p)
 	}
 	_ = os.RemoveAll(d.state) // a temporary directory
+}
+
+// kill ends a process, if there is one, and waits until it is gone.
+func (d *deployment) kill(p *process) {
+	if p != nil {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = p.cmd.Wait()                          // how it ended does not matter
+	}
+}
+
+// spawnCore starts Temporal and the simulator.
+func (d *deployment) spawnCore(b *bench, state string) (*process, error) {
+	return d.spawn("Temporal and simulator", filepath.Join(b.bin, "stoker-dev"), "--state", state,
+		"--port-offset", strconv.Itoa(d.offset), "--parts", "temporal,modelmanage", "--venv", b.venv)
 }
 
 // create posts a job document.

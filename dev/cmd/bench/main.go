@@ -39,6 +39,8 @@ type bench struct {
 	// live jobs to watch, and for how long jobs end while they are.
 	live int
 	ends time.Duration
+	// finished is how many jobs have ended when lists are measured.
+	finished int
 	// hadoop is the state of a Hadoop cluster.
 	hadoop string
 	spark  stack.Spark
@@ -51,9 +53,10 @@ func main() {
 	flag.StringVar(&b.bin, "bin", "bin", "directory of stoker and stoker-dev")
 	flag.StringVar(&b.venv, "venv", ".tools/venv", "virtual environment with PySpark")
 	flag.IntVar(&b.runs, "runs", 10, "pairs of runs")
-	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead, minute, or watching, hdfs, submit or burst, which run only if they are named")
+	flag.StringVar(&b.only, "only", "", "one part: sizes, idle, overhead, minute, or watching, hdfs, submit, burst, api, finished, tail or minutes, which run only if they are named")
 	flag.StringVar(&b.command, "command", "make bench", "command to name in the rows")
 	flag.IntVar(&b.live, "live", 2000, "live jobs to watch")
+	flag.IntVar(&b.finished, "finished", 20000, "finished jobs to list")
 	flag.DurationVar(&b.ends, "ends", 2*time.Minute, "how long watched jobs end, five a second")
 	flag.StringVar(&b.hadoop, "hadoop", ".state/hadoop", "state of the Hadoop cluster that large files are copied to and applications are sent to")
 	bare := flag.String("bare", "", "only submit these jobs, without Temporal, on the cluster of --config")
@@ -94,8 +97,13 @@ func (b *bench) run(ctx context.Context, out string) error {
 		{"hdfs", b.largeFiles},
 		{"submit", b.submitting},
 		{"burst", b.burst},
+		{"api", b.submits},
+		{"finished", b.finishedJobs},
+		{"tail", b.tails},
+		{"minutes", b.minutes},
 	} {
-		if b.only != part.name && (b.only != "" || slices.Contains([]string{"watching", "hdfs", "submit", "burst"}, part.name)) {
+		named := []string{"watching", "hdfs", "submit", "burst", "api", "finished", "tail", "minutes"}
+		if b.only != part.name && (b.only != "" || slices.Contains(named, part.name)) {
 			continue
 		}
 		if err := part.measure(ctx); err != nil {

@@ -20,7 +20,7 @@ func freeOffset() (int, error) {
 }
 
 func allFree(p stack.Ports) bool {
-	for _, port := range []int{p.Temporal, p.WebUI, p.ModelManage, p.Metrics} {
+	for _, port := range []int{p.Temporal, p.WebUI, p.ModelManage, p.Metrics, p.API} {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			return false

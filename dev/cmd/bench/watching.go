@@ -48,11 +48,13 @@ type watched struct {
 	*deployment
 	sim    *yarnsim.Server
 	driver yarnsim.Driver
+	// lasts is how long applications run; 0 until the benchmark ends them.
+	lasts time.Duration
 }
 
 // watching measures what many live jobs cost, and how soon an end is seen.
 func (b *bench) watching(ctx context.Context) error {
-	w, stop, err := b.deployWatched(ctx)
+	w, stop, err := b.deployWatched(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (b *bench) figure(name string, value float64, unit string, n int) {
 	b.add(fmt.Sprintf("watching %d live jobs: %s", b.live, name), value, unit, n)
 }
 
-func (b *bench) deployWatched(ctx context.Context) (_ *watched, stop func(), err error) {
+func (b *bench) deployWatched(ctx context.Context, more func(*config.Config)) (_ *watched, stop func(), err error) {
 	w := &watched{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,8 +95,8 @@ func (b *bench) deployWatched(ctx context.Context) (_ *watched, stop func(), err
 	}
 	w.sim = yarnsim.New(yarnsim.Options{
 		Starting: 500 * time.Millisecond, NodeAddress: listener.Addr().String(),
-		Run: func(_ context.Context, app yarnsim.App) {
-			if err := w.driver.Start(app); err != nil {
+		Run: func(ctx context.Context, app yarnsim.App) {
+			if err := w.play(ctx, app); err != nil {
 				fmt.Fprintln(os.Stderr, "bench: play the driver:", err)
 			}
 		},
@@ -120,6 +122,9 @@ func (b *bench) deployWatched(ctx context.Context) (_ *watched, stop func(), err
 				c.ModelManage.Engines[i].Cluster = "yarn"
 			}
 			c.ModelManage.Messages.Stdout, c.ModelManage.Messages.Stderr = "off", "off"
+			if more != nil {
+				more(c)
+			}
 			err = prepareCluster(ctx, state, listener.Addr().String())
 		}
 	})
