@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -206,11 +207,13 @@ func used(port int) bool {
 }
 
 // get reads a page of the installation.
-func get(t *testing.T, url string) *http.Response {
+func get(t *testing.T, url string) string {
 	t.Helper()
-	reply, err := http.Get(url) //nolint:noctx // of this process
+	reply, err := http.Get(url)
+	require.NoError(t, err)
+	defer reply.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(reply.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, reply.StatusCode)
-	t.Cleanup(func() { _ = reply.Body.Close() })
-	return reply
+	return string(text)
 }

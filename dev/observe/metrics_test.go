@@ -27,7 +27,7 @@ func (i *installation) scrape(t *testing.T) families {
 		var all families
 		require.Eventually(t, func() bool {
 			parser := expfmt.NewTextParser(model.UTF8Validation)
-			found, err := parser.TextToMetricFamilies(get(t, "http://"+page+"/metrics").Body)
+			found, err := parser.TextToMetricFamilies(strings.NewReader(get(t, "http://"+page+"/metrics")))
 			require.NoError(t, err)
 			all = found
 			return all["stoker_jobs"] != nil && all["stoker_cluster_reachable"] != nil && all["stoker_cluster_snapshot_age_seconds"] != nil

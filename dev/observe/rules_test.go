@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
@@ -34,7 +33,7 @@ func requireShown(t *testing.T, all families, expression string) {
 		has := all.labelsOf(selector.Name)
 		require.NotNil(t, has, "nothing shows %s, which is asked for in %s", selector.Name, expression)
 		for _, m := range selector.LabelMatchers {
-			if m.Name != labels.MetricName {
+			if m.Name != model.MetricNameLabel {
 				require.Contains(t, has, m.Name, "%s has no such label, which is asked for in %s", selector.Name, expression)
 			}
 		}

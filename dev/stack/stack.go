@@ -143,7 +143,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if s.traces, err = telemetry.OpenTraces(ctx, "stoker-dev", "", o.Logger); err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, func() error { s.traces.Close(); return nil })
+	s.closers = append(s.closers, func() error { s.traces.Close(); return nil }) //nolint:contextcheck // it has its own end
 	if s.Client, err = dial(ctx, o.Ports, o.Logger, s.metrics.Handler(), s.traces.Client()); err != nil {
 		return nil, err
 	}
