@@ -5,6 +5,7 @@ export GOTOOLCHAIN := local
 GO ?= go
 PYTHON ?= python3
 PYSPARK_VERSION := 3.5.9
+POSTGRES_VERSION := 16.10
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 STATE := $(CURDIR)/.state
@@ -38,6 +39,19 @@ $(VENV)/.pyspark-$(PYSPARK_VERSION): | check-python check-java
 	@.ci/with-progress "installing PySpark $(PYSPARK_VERSION) into .tools/venv (318 MB, once)" .ci/install-pyspark $(PYTHON) $(VENV) $(PYSPARK_VERSION)
 	@touch $@
 
+.PHONY: postgres
+postgres: $(TOOLS)/postgres/$(POSTGRES_VERSION) ## fetch the PostgreSQL that a test of the deployment runs
+
+$(TOOLS)/postgres/$(POSTGRES_VERSION): | check-go check-java
+	@.ci/with-progress "fetching PostgreSQL $(POSTGRES_VERSION) from Maven Central into .tools/postgres (14 MB, once)" \
+		.ci/in dev $(GO) run ./cmd/postgres $(TOOLS)
+
+# Where apt-get can't help, the test of the units says what to do.
+.PHONY: systemd
+systemd: ## fetch the systemd-analyze that a test of the units needs, unless there is one
+	@command -v systemd-analyze >/dev/null || [ -e $(TOOLS)/systemd ] || \
+		.ci/with-progress "fetching systemd-analyze into .tools/systemd (once)" .ci/fetch-systemd $(TOOLS)/systemd || true
+
 .PHONY: check-go check-python check-java
 check-go:
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go $(GO_NEEDED) or newer (https://go.dev/dl)"; exit 1; }
@@ -54,14 +68,14 @@ export SPARK_LOCAL_IP := 127.0.0.1
 TEST_PARALLEL ?= 4
 
 .PHONY: test
-test: build ## run the tests (about ten minutes on two cores; real Spark, kill -9 and all)
+test: build postgres systemd ## run the tests (about ten minutes on two cores; real Spark, kill -9 and all)
 	@.ci/suite "Go, product" $(GO) test -short -timeout 8m ./...
 	@.ci/suite "Python driver" $(VENV)/bin/python -m pytest -q -p no:cacheprovider driver/tests
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -short -timeout 20m -p 1 ./...
 	@echo "all tests passed"
 
 .PHONY: test-full
-test-full: build ## run everything, with the race detector and the long fault tests
+test-full: build postgres systemd ## run everything, with the race detector and the long fault tests
 	@.ci/suite "Go, product" $(GO) test -race -count=1 -timeout 30m ./...
 	@.ci/suite "Python driver" $(VENV)/bin/python -m pytest -q -p no:cacheprovider driver/tests
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...

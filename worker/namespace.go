@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/stoker-spark/stoker/workflows"
@@ -58,6 +60,46 @@ func InitNamespace(ctx context.Context, c client.Client, namespace string) ([]st
 		return nil, err
 	}
 	return missing, nil
+}
+
+const (
+	// knownWithin is how long servers may take to learn of new search attributes.
+	knownWithin = time.Minute
+	// askEvery is how often they are asked meanwhile.
+	askEvery = 200 * time.Millisecond
+)
+
+// AwaitNamespace waits until the server takes jobs with our search attributes: one
+// that keeps them in SQL refuses workflows for some seconds after they were
+// registered.
+func AwaitNamespace(ctx context.Context, c client.Client, namespace string) error {
+	return awaitNamespace(ctx, c, namespace, knownWithin)
+}
+
+func awaitNamespace(ctx context.Context, c client.Client, namespace string, within time.Duration) error {
+	var terms []string
+	for _, name := range slices.Sorted(maps.Keys(workflows.SearchAttributes())) {
+		terms = append(terms, name+" = ''")
+	}
+	waiting, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		_, err := c.CountWorkflow(waiting, &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: namespace, Query: strings.Join(terms, " AND "),
+		})
+		var unknown *serviceerror.InvalidArgument
+		if !errors.As(err, &unknown) {
+			return err
+		}
+		select {
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("namespace %s has the search attributes, but does not take them after %s: %w; run stoker admin init again", namespace, within, err)
+		case <-time.After(askEvery):
+		}
+	}
 }
 
 func missingAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {

@@ -122,6 +122,7 @@ type temporalFake struct {
 	execute   func(client.StartWorkflowOptions, any, []any) error
 	signal    func(id, run, name string, payload any) error
 	health    func() error
+	count     func(query string) error
 }
 
 func (f *temporalFake) ScheduleClient() client.ScheduleClient { return &f.schedules }
@@ -136,8 +137,12 @@ func (f *temporalFake) SignalWorkflow(_ context.Context, id, run, name string, p
 	return f.signal(id, run, name, payload)
 }
 
-func (f *temporalFake) CountWorkflow(context.Context, *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
-	return &workflowservice.CountWorkflowExecutionsResponse{}, nil
+func (f *temporalFake) CountWorkflow(_ context.Context, in *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	var err error
+	if f.count != nil {
+		err = f.count(in.GetQuery())
+	}
+	return &workflowservice.CountWorkflowExecutionsResponse{}, err
 }
 
 func (f *temporalFake) CheckHealth(context.Context, *client.CheckHealthRequest) (*client.CheckHealthResponse, error) {

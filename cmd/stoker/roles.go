@@ -119,6 +119,7 @@ func adminCommand(flags *common) *cobra.Command {
 	admin.AddCommand(sweepCommand(flags), reconcileCommand(flags))
 	admin.AddCommand(&cobra.Command{
 		Use: "init", Short: "Register the search attributes the namespace lacks", Args: cobra.NoArgs,
+		Long: "Registers the search attributes the namespace lacks, and waits until the server takes them.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger := telemetry.NewLogger(cmd.ErrOrStderr(), flags.logLevel, flags.logFormat)
 			temporal, namespace, err := dial(logger, nil, nil)
@@ -128,6 +129,9 @@ func adminCommand(flags *common) *cobra.Command {
 			defer temporal.Close()
 			added, err := worker.InitNamespace(cmd.Context(), temporal, namespace)
 			if err != nil {
+				return err
+			}
+			if err := worker.AwaitNamespace(cmd.Context(), temporal, namespace); err != nil {
 				return err
 			}
 			if len(added) == 0 {

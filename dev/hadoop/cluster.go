@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/stoker-spark/stoker/dev/flock"
 )
 
 // ErrNoCluster says that no cluster is known in a state directory.
@@ -106,7 +108,7 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 	if err := os.MkdirAll(o.State, 0o755); err != nil {
 		return nil, err
 	}
-	unlock, err := lock(ctx, lockFile(o.State))
+	unlock, err := flock.Lock(ctx, lockFile(o.State))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/stoker-spark/stoker/dev/flock"
 )
 
 // stopGrace is how long daemons may take to stop before they are killed. A
@@ -18,7 +20,7 @@ const stopGrace = 10 * time.Second
 // Start starts a daemon that does not run, on the data it had, and waits until
 // it is ready.
 func (c *Cluster) Start(ctx context.Context, d Daemon) error {
-	unlock, err := lock(ctx, lockFile(c.State))
+	unlock, err := flock.Lock(ctx, lockFile(c.State))
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (c *Cluster) Set(d Daemon, key, value string) error {
 // Down stops the cluster and leaves nothing of it running, containers included.
 // Its data stays for the next Up.
 func (c *Cluster) Down(ctx context.Context) error {
-	unlock, err := lock(ctx, lockFile(c.State))
+	unlock, err := flock.Lock(ctx, lockFile(c.State))
 	if err != nil {
 		return err
 	}
@@ -161,4 +163,13 @@ func gone(ctx context.Context, processes []process) error {
 		}
 	}
 	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -1,9 +1,6 @@
 package hadoop
 
 import (
-	"context"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,35 +18,6 @@ func TestJavaMissing(t *testing.T) {
 	require.EqualError(t, err, "no Java: install Java 17 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME")
 	_, err = findJava("/nowhere")
 	require.ErrorContains(t, err, "no bin/java in the Java home /nowhere")
-}
-
-// Without Maven one is fetched; a mirror that is dead, refuses or lies is named
-// together with what to do.
-func TestMavenMissing(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	up := func(central string) error {
-		t.Setenv(envCentral, central)
-		_, err := Up(t.Context(), Options{State: t.TempDir(), Tools: t.TempDir(), JavaHome: fakeJava(t, "exit 1")})
-		return err
-	}
-	lying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/empty/") {
-			http.NotFound(w, r)
-			return
-		}
-		_, _ = w.Write([]byte("<html>log in</html>"))
-	}))
-	defer lying.Close()
-	for central, want := range map[string]string{
-		"http://127.0.0.1:1":   "connection refused",
-		lying.URL + "/empty/":  "404 Not Found",
-		lying.URL + "/portal/": "is not Maven " + mavenVersion,
-	} {
-		err := up(central)
-		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, err, "apt-get install maven")
-		require.ErrorContains(t, err, envCentral)
-	}
 }
 
 // fakeJava is a Java home whose java is a shell script.
@@ -170,21 +138,6 @@ func TestLoad(t *testing.T) {
 	loaded.progress, c.progress = nil, nil // functions are not comparable
 	require.Equal(t, c, loaded)
 	require.Len(t, loaded.PIDs, 1)
-}
-
-func TestLockExcludes(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lock(t.Context(), path)
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, err = lock(ctx, path)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	unlock()
-	unlock, err = lock(t.Context(), path)
-	require.NoError(t, err)
-	unlock()
 }
 
 func TestParseStat(t *testing.T) {

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/stoker-spark/stoker/dev/flock"
+	"github.com/stoker-spark/stoker/dev/maven"
 )
 
 // artifacts of org.apache.hadoop whose runtime dependencies make all daemons.
@@ -49,11 +52,11 @@ func install(ctx context.Context, o Options, javaHome string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	maven, err := findMaven(ctx, o)
+	mvn, err := maven.Find(ctx, o.Tools, o.Progress)
 	if err != nil {
 		return "", err
 	}
-	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
+	unlock, err := flock.Lock(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +77,7 @@ func install(ctx context.Context, o Options, javaHome string) (string, error) {
 	}
 	log := filepath.Join(dir, "download.log")
 	o.Progress(fmt.Sprintf("downloading Hadoop %s into %s (about 100 MB, once)", o.Version, dir))
-	cmd := exec.CommandContext(ctx, maven, "--batch-mode", "--strict-checksums", "--file", filepath.Join(dir, "pom.xml"),
+	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--strict-checksums", "--file", filepath.Join(dir, "pom.xml"),
 		copyDependencies, "-DincludeScope=runtime", "-DoutputDirectory="+fresh)
 	cmd.Env = append(os.Environ(), "JAVA_HOME="+javaHome)
 	if err := runLogged(cmd, log, o.Progress); err != nil {

@@ -1,4 +1,5 @@
-package hadoop
+// Package flock lets processes of one machine wait for each other.
+package flock
 
 import (
 	"context"
@@ -9,8 +10,9 @@ import (
 	"time"
 )
 
-// lock waits until nobody else, in this or another process, holds the lock.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+// Lock waits until nobody else, in this or another process, holds the lock of a
+// file, which is made if it is missing.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -23,17 +25,10 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return nil, errors.Join(fmt.Errorf("wait for %s, which another process holds: %w", path, err), file.Close())
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for %s, which another process holds: %w", path, ctx.Err()), file.Close())
+		case <-time.After(50 * time.Millisecond):
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }

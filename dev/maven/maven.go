@@ -1,4 +1,6 @@
-package hadoop
+// Package maven fetches artifacts from Maven Central, or from what the machine's
+// Maven takes for it: Maven knows mirrors, proxies and caches (~/.m2).
+package maven
 
 import (
 	"archive/tar"
@@ -15,30 +17,32 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/stoker-spark/stoker/dev/flock"
 )
 
 // Maven for machines that have none: a pinned release from Maven Central, or
 // from the mirror that STOKER_MAVEN_CENTRAL names.
 const (
-	mavenVersion = "3.9.11"
-	mavenSHA512  = "bcfe4fe305c962ace56ac7b5fc7a08b87d5abd8b7e89027ab251069faebee516b0ded8961445d6d91ec1985dfe30f8153268843c89aa392733d1a3ec956c9978"
-	mavenCentral = "https://repo.maven.apache.org/maven2"
-	envCentral   = "STOKER_MAVEN_CENTRAL"
-	mavenSize    = 64 << 20 // more than the archive has, in bytes
+	version    = "3.9.11"
+	sha512Sum  = "bcfe4fe305c962ace56ac7b5fc7a08b87d5abd8b7e89027ab251069faebee516b0ded8961445d6d91ec1985dfe30f8153268843c89aa392733d1a3ec956c9978"
+	central    = "https://repo.maven.apache.org/maven2"
+	envCentral = "STOKER_MAVEN_CENTRAL"
+	size       = 64 << 20 // more than the archive has, in bytes
 )
 
-// findMaven returns the program mvn: the machine's own, else one that is fetched
-// once.
-func findMaven(ctx context.Context, o Options) (string, error) {
+// Find returns the program mvn: the machine's own, else one that is fetched once
+// into the directory tools.
+func Find(ctx context.Context, tools string, progress func(line string)) (string, error) {
 	if own, err := exec.LookPath("mvn"); err == nil {
 		return own, nil
 	}
-	home := filepath.Join(o.Tools, "maven-"+mavenVersion)
+	home := filepath.Join(tools, "maven-"+version)
 	program := filepath.Join(home, "bin", "mvn")
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	unlock, err := lock(ctx, home+".lock")
+	unlock, err := flock.Lock(ctx, home+".lock")
 	if err != nil {
 		return "", err
 	}
@@ -46,21 +50,21 @@ func findMaven(ctx context.Context, o Options) (string, error) {
 	if _, err := os.Stat(program); err == nil {
 		return program, nil // somebody else's work, while this waited
 	}
-	o.Progress("fetching Maven " + mavenVersion + " (9 MB, once)")
-	if err := fetchMaven(ctx, home); err != nil {
-		return "", fmt.Errorf("no Maven, which downloads Hadoop, and it cannot be fetched: %w; install it (Debian: apt-get install maven) or name a mirror of Maven Central in %s", err, envCentral)
+	progress("fetching Maven " + version + " (9 MB, once)")
+	if err := fetch(ctx, home); err != nil {
+		return "", fmt.Errorf("no Maven, and it cannot be fetched: %w; install it (Debian: apt-get install maven) or name a mirror of Maven Central in %s", err, envCentral)
 	}
 	return program, nil
 }
 
-func fetchMaven(ctx context.Context, home string) error {
+func fetch(ctx context.Context, home string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	central := os.Getenv(envCentral)
-	if central == "" {
-		central = mavenCentral
+	mirror := os.Getenv(envCentral)
+	if mirror == "" {
+		mirror = central
 	}
-	address := fmt.Sprintf("%s/org/apache/maven/apache-maven/%[2]s/apache-maven-%[2]s-bin.tar.gz", strings.TrimSuffix(central, "/"), mavenVersion)
+	address := fmt.Sprintf("%s/org/apache/maven/apache-maven/%[2]s/apache-maven-%[2]s-bin.tar.gz", strings.TrimSuffix(mirror, "/"), version)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
@@ -79,11 +83,11 @@ func fetchMaven(ctx context.Context, home string) error {
 	}
 	defer func() { _, _ = archive.Close(), os.Remove(archive.Name()) }() // temporary
 	sum := sha512.New()
-	if _, err := io.Copy(io.MultiWriter(archive, sum), io.LimitReader(reply.Body, mavenSize)); err != nil {
+	if _, err := io.Copy(io.MultiWriter(archive, sum), io.LimitReader(reply.Body, size)); err != nil {
 		return fmt.Errorf("%s: %w", address, err)
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != mavenSHA512 {
-		return fmt.Errorf("%s is not Maven %s: its SHA-512 is %s", address, mavenVersion, got)
+	if got := hex.EncodeToString(sum.Sum(nil)); got != sha512Sum {
+		return fmt.Errorf("%s is not Maven %s: its SHA-512 is %s", address, version, got)
 	}
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
