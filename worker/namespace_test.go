@@ -31,7 +31,7 @@ func TestAwaitNamespace(t *testing.T) {
 
 	c.count = func(string) error { return notYet }
 	err := awaitNamespace(t.Context(), c, "ns", time.Millisecond)
-	require.ErrorIs(t, err, error(notYet))
+	require.ErrorIs(t, err, notYet)
 	require.ErrorContains(t, err, "stoker admin init")
 
 	down := errors.New("down")

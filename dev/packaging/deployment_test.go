@@ -46,7 +46,7 @@ func TestDeployment(t *testing.T) {
 	require.NoError(t, err)
 	id := strings.TrimSpace(w.shell(mine, "bin/stoker submit --wait --files README.md#text dev/samples/jobs/wordcount.py text 3"))
 	require.Equal(t, mostFrequent(contentOf(t, "README.md"), 3), strings.Fields(w.shell(mine, "bin/stoker logs "+id)))
-	require.Contains(t, w.shell(mine, "bin/stoker list --outcome succeeded"), id)
+	require.Contains(t, w.shell(mine, "bin/stoker status "+id), "succeeded")
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -190,6 +190,16 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 			return ctx.Err()
 		}
 	}
+	// What has ended while nobody watched, as while the worker was restarted.
+	events, err := entries(m.opts.Root, dirEvents)
+	if err != nil {
+		return m.unavailable("list the recent applications", err)
+	}
+	for i := range events {
+		if events[i].Event == eventEnded && !send(&events[i]) {
+			return ctx.Err()
+		}
+	}
 	orphans := map[string]orphan{}
 	tick := time.NewTicker(orphanCheck)
 	defer tick.Stop()
@@ -207,13 +217,13 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 				continue
 			}
 			e := readEntry(event.Name)
-			if e == nil || e.Event != "started" && e.Event != "ended" {
+			if e == nil || e.Event != "started" && e.Event != eventEnded {
 				continue // of a launch, Submit's answer tells
 			}
 			if !send(e) {
 				return ctx.Err()
 			}
-			if e.Event != "ended" {
+			if e.Event != eventEnded {
 				continue
 			}
 			for _, w := range m.waiting() {
@@ -230,6 +240,9 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 		}
 	}
 }
+
+// eventEnded is the Event of an application that has ended.
+const eventEnded = "ended"
 
 // orphan is what is left of an application whose supervisor is dead.
 type orphan struct {

@@ -224,7 +224,7 @@ status("returned")`)
 	ctx, cancel := context.WithCancel(t.Context())
 	hints := make(chan job.Attempt)
 	done := make(chan error, 2)
-	go func() { done <- b.m.Changes(ctx, hints) }()
+	go func(hints chan<- job.Attempt) { done <- b.m.Changes(ctx, hints) }(hints)
 	hint := func(what string) {
 		t.Helper()
 		select {
@@ -264,9 +264,14 @@ status("returned")`)
 	b.let("end")
 	hint("ended")
 	quiet(func() bool { return b.observe().State == job.StateSucceeded })
+
+	hints = make(chan job.Attempt)
+	go func(hints chan<- job.Attempt) { done <- b.m.Changes(ctx, hints) }(hints)
+	hint("ended while nobody watched")
 	cancel()
-	require.ErrorIs(t, <-done, context.Canceled)
-	require.ErrorIs(t, <-done, context.Canceled)
+	for range 3 {
+		require.ErrorIs(t, <-done, context.Canceled)
+	}
 	close(late)
 }
 

@@ -426,7 +426,7 @@ func (s *supervisor) end(record exitRecord) {
 	if err := os.Remove(filepath.Join(s.req.Root, dirLive, s.application())); err != nil {
 		s.log.Warn("cannot leave the index of live applications", "err", err)
 	}
-	s.event("ended")
+	s.event(eventEnded)
 }
 
 // exitSize is more than an exit record ever takes.
