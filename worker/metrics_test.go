@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,14 +97,21 @@ func TestCensusKnowsEveryPhase(t *testing.T) {
 	require.ElementsMatch(t, job.Phases(), append([]job.Phase{job.PhaseDone}, phasesByUse...))
 }
 
+// probed is a cluster manager that answers as the test says.
 type probed struct {
 	spark.Manager
-	probe func(context.Context) error
+	hangs atomic.Bool
 	at    time.Time
 }
 
-func (p *probed) Probe(ctx context.Context) error { return p.probe(ctx) }
-func (p *probed) SnapshotAt() time.Time           { return p.at }
+func (p *probed) Probe(ctx context.Context) error {
+	if p.hangs.Load() {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (p *probed) SnapshotAt() time.Time { return p.at }
 
 // A cluster that is out of reach, or does not answer, is 0 until it is back; the log says
 // each change once.
@@ -115,7 +123,7 @@ func TestReach(t *testing.T) {
 		require.NoError(t, err)
 		metrics.Registerer().MustRegister(reachable)
 		var log bytes.Buffer
-		manager := &probed{probe: func(context.Context) error { return nil }}
+		manager := &probed{}
 		r := reach{
 			cluster: activities.Cluster{Name: "lake", Manager: manager}, reachable: reachable,
 			logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -127,19 +135,19 @@ func TestReach(t *testing.T) {
 		require.Contains(t, scrape(t, metrics), `stoker_cluster_reachable{cluster="lake"} 1`)
 		require.Empty(t, log.String())
 
-		manager.probe = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		manager.hangs.Store(true)
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		require.Contains(t, scrape(t, metrics), `stoker_cluster_reachable{cluster="lake"} 0`)
 		require.Equal(t, 1, strings.Count(log.String(), "out of reach"))
 
-		manager.probe = func(context.Context) error { return nil }
+		manager.hangs.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Contains(t, scrape(t, metrics), `stoker_cluster_reachable{cluster="lake"} 1`)
 		require.Equal(t, 1, strings.Count(log.String(), "reached again"))
 
-		manager.probe = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		manager.hangs.Store(true)
 		time.Sleep(reachEvery + time.Second)
 		stop()
 		<-done
