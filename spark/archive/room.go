@@ -38,7 +38,8 @@ func (g *gathering) finishFull(ctx context.Context, m logstore.Manifest) (*logst
 	}
 }
 
-// drop takes the last chunk of the longest log that breaks off.
+// drop takes the last chunk of the longest log that breaks off. One that is large is put
+// back in smaller ones, of which the last is enough.
 func (g *gathering) drop(ctx context.Context, m *logstore.Manifest) error {
 	var longest *logstore.StreamEnd // there is one: else this would not be called
 	for i, end := range m.Streams {
@@ -48,6 +49,14 @@ func (g *gathering) drop(ctx context.Context, m *logstore.Manifest) error {
 	}
 	stream, err := g.logs.Stream(longest.Name)
 	if err != nil {
+		return err
+	}
+	before := longest.Bytes
+	longest.Bytes, longest.Chunks, err = stream.DropLast(ctx)
+	if err != nil || before-longest.Bytes <= liveChunk {
+		return err
+	}
+	if _, _, err = g.pass(ctx, stream, longest.Name, liveChunk); err != nil && !errors.Is(err, store.ErrFull) {
 		return err
 	}
 	longest.Bytes, longest.Chunks, err = stream.DropLast(ctx)

@@ -70,6 +70,7 @@ func TestFinishOfAFullStore(t *testing.T) {
 	for name, row := range map[string]struct{ room, kept int64 }{
 		"room for the manifest":    {lastChunk + liveChunk + 4<<10, lastChunk + liveChunk},
 		"no room for the manifest": {lastChunk + 2*liveChunk, lastChunk + liveChunk},
+		"only a large chunk":       {lastChunk, lastChunk - liveChunk},
 		"nothing but the manifest": {4 << 10, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
