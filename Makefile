@@ -128,8 +128,8 @@ goldens: | check-go ## record the workflow histories that tests replay (frozen a
 	$(GO) -C dev run ./cmd/goldens $(CURDIR)/workflows/testdata/histories
 
 .PHONY: docs
-docs: | check-go ## regenerate docs/configuration.md, docs/cli.md, the option table and stoker.example.yaml
-	$(GO) test ./config ./cmd/stoker -run TestReference -update
+docs: | check-go ## regenerate docs/configuration.md, docs/cli.md, docs/api.md, the option table and stoker.example.yaml
+	$(GO) test ./config ./cmd/stoker ./api -run TestReference -update
 
 # Results that another checkout left in a shared cache name that checkout's files.
 lint: export GOLANGCI_LINT_CACHE := $(TOOLS)/golangci-lint-cache

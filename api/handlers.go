@@ -35,7 +35,7 @@ func (s *Server) healthz(c echo.Context) error { return c.String(http.StatusOK, 
 
 // readyz is 200 only when a job can really run.
 func (s *Server) readyz(c echo.Context) error {
-	if err := s.options.Jobs.Ready(c.Request().Context()); err != nil {
+	if err := s.ready.ask(c.Request().Context(), s.options.Jobs.Ready); err != nil {
 		return refuse(http.StatusServiceUnavailable, "%s", job.Head(err.Error(), job.MaxMessage))
 	}
 	return c.String(http.StatusOK, "ready\n")

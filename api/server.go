@@ -63,6 +63,7 @@ type Server struct {
 	limits   *limits
 	follows  *follows
 	requests *requestMetrics
+	ready    *readiness
 	// stopping ends what would go on for ever.
 	stopping chan struct{}
 }
@@ -83,7 +84,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, users: users, limits: newLimits(o.RatePerSecond, o.Burst), follows: newFollows(),
-		requests: newRequestMetrics(o.Metrics), stopping: make(chan struct{}),
+		requests: newRequestMetrics(o.Metrics), ready: newReadiness(), stopping: make(chan struct{}),
 	}
 	s.echo = echo.New()
 	s.echo.HideBanner, s.echo.HidePort = true, true
