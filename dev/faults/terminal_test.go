@@ -3,7 +3,6 @@ package faults
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -37,7 +36,7 @@ func TestWaitInTerminal(t *testing.T) {
 			require.Regexp(t, `^[a-z]+ +[0-9.]+m?s`, line, "phase and time")
 		}
 	}
-	require.Regexp(t, regexp.MustCompile(`(?m)^running +[0-9.]+s`), strings.Join(drawn, "\n"))
+	require.Regexp(t, `(?m)^running +[0-9.]+s`, strings.Join(drawn, "\n"))
 	require.Regexp(t, `^job `+id+` succeeded after [0-9.]+s\r\n$`, drawn[len(drawn)-1])
 
 	shown, code = u.Terminal(columns, "submit", "--wait", file, "3")

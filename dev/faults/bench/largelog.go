@@ -173,9 +173,9 @@ func (u *User) checkSlots(id string, api *Process) {
 	before := api.Files()
 	var all []*http.Response
 	for range mostFollows - 2 {
-		reply, status := follow()
+		reply, status := follow() //nolint:bodyclose // it is closed below
 		require.Equal(u, http.StatusOK, status)
-		all = append(all, reply) //nolint:bodyclose // it is, below
+		all = append(all, reply)
 	}
 	refused, status := follow()
 	_ = refused.Body.Close() // the status says it
