@@ -67,10 +67,21 @@ func mark(is bool, word string) string {
 	return ""
 }
 
+// printContext is what a command that changes a context says in JSON; to people it says
+// nothing.
+func printContext(cmd *cobra.Command, out output, c *contexts, name string) error {
+	if !out.json() {
+		return nil
+	}
+	one := c.Contexts[name]
+	return printJSON(cmd, contextView{name, one.Server, name == c.Current, one.Token != ""})
+}
+
 func contextUseCommand() *cobra.Command {
-	return &cobra.Command{
+	var out output
+	cmd := &cobra.Command{
 		Use: "use NAME", Short: "Make a context the current one", Args: cobra.ExactArgs(1), ValidArgsFunction: first(completeContexts),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := readContexts()
 			if err != nil {
 				return err
@@ -79,15 +90,21 @@ func contextUseCommand() *cobra.Command {
 				return err
 			}
 			c.Current = args[0]
-			return c.save()
+			if err := c.save(); err != nil {
+				return err
+			}
+			return printContext(cmd, out, c, args[0])
 		},
 	}
+	out.flag(cmd)
+	return cmd
 }
 
 func contextSetCommand() *cobra.Command {
 	var (
 		server, tokenFile string
 		tokenStdin        bool
+		out               output
 	)
 	cmd := &cobra.Command{
 		Use: "set NAME", Short: "Add or change a context", Args: cobra.ExactArgs(1), ValidArgsFunction: first(completeContexts),
@@ -137,9 +154,13 @@ func contextSetCommand() *cobra.Command {
 			if c.Current == "" {
 				c.Current = name
 			}
-			return c.save()
+			if err := c.save(); err != nil {
+				return err
+			}
+			return printContext(cmd, out, c, name)
 		},
 	}
+	out.flag(cmd)
 	cmd.Flags().StringVar(&server, "server", "", "address of the API, such as https://stoker.example")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file with the token, which nobody else may read")
 	cmd.Flags().BoolVar(&tokenStdin, "token-stdin", false, "read the token from stdin")
@@ -171,9 +192,10 @@ func readToken(stdin io.Reader, path string) (string, error) {
 }
 
 func contextDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	var out output
+	cmd := &cobra.Command{
 		Use: "delete NAME", Short: "Forget a context and its token", Args: cobra.ExactArgs(1), ValidArgsFunction: first(completeContexts),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := readContexts()
 			if err != nil {
 				return err
@@ -185,7 +207,12 @@ func contextDeleteCommand() *cobra.Command {
 			if c.Current == args[0] {
 				c.Current = ""
 			}
-			return c.save()
+			if err := c.save(); err != nil || !out.json() {
+				return err
+			}
+			return printJSON(cmd, map[string]string{"deleted": args[0]})
 		},
 	}
+	out.flag(cmd)
+	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -116,8 +117,13 @@ func starterCommand(flags *common) *cobra.Command {
 
 func adminCommand(flags *common) *cobra.Command {
 	admin := &cobra.Command{Use: "admin", Short: "Set up and look after an installation"}
-	admin.AddCommand(sweepCommand(flags), reconcileCommand(flags))
-	admin.AddCommand(&cobra.Command{
+	admin.AddCommand(sweepCommand(flags), reconcileCommand(flags), initCommand(flags))
+	return admin
+}
+
+func initCommand(flags *common) *cobra.Command {
+	var out output
+	cmd := &cobra.Command{
 		Use: "init", Short: "Register the search attributes the namespace lacks", Args: cobra.NoArgs,
 		Long: "Registers the search attributes the namespace lacks, and waits until the server takes them.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -134,6 +140,9 @@ func adminCommand(flags *common) *cobra.Command {
 			if err := worker.AwaitNamespace(cmd.Context(), temporal, namespace); err != nil {
 				return err
 			}
+			if out.json() {
+				return printJSON(cmd, map[string]any{"namespace": namespace, "registered": slices.Concat([]string{}, added)})
+			}
 			if len(added) == 0 {
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "namespace %s has every search attribute already\n", namespace)
 				return err
@@ -141,6 +150,7 @@ func adminCommand(flags *common) *cobra.Command {
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "namespace %s: registered %s\n", namespace, strings.Join(added, ", "))
 			return err
 		},
-	})
-	return admin
+	}
+	out.flag(cmd)
+	return cmd
 }

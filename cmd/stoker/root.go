@@ -71,13 +71,19 @@ func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var out output
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if out.json() {
+				return printJSON(cmd, map[string]string{"version": buildVersion()})
+			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "stoker", buildVersion())
 			return err
 		},
 	}
+	out.flag(cmd)
+	return cmd
 }
 
 func buildVersion() string {

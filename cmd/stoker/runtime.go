@@ -15,6 +15,7 @@ import (
 func runtimeCommand(flags *common) *cobra.Command {
 	runtime := &cobra.Command{Use: "runtime", Short: "Look after the Spark that lies in a cluster's file system"}
 	var cluster, home string
+	var out output
 	stage := &cobra.Command{
 		Use: "stage", Short: "Upload a Spark for a YARN cluster, once per version", Args: cobra.NoArgs,
 		Long: "Uploads the jars and the Python libraries of a Spark installation to the cluster's file\n" +
@@ -44,12 +45,16 @@ func runtimeCommand(flags *common) *cobra.Command {
 			if closed != "" {
 				cmd.PrintErrf("warning: not everybody may read or enter %s, so nodes will keep a copy of Spark for each user; open it (chmod o+rx)\n", st.URL(closed))
 			}
+			if out.json() {
+				return printJSON(cmd, map[string]string{"sparkVersion": r.SparkVersion, "archive": st.URL(r.Archive.Path)})
+			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Spark %s is staged: %s\n", r.SparkVersion, st.URL(r.Archive.Path))
 			return err
 		},
 	}
 	stage.Flags().StringVar(&cluster, "cluster", "", "cluster of type yarn")
 	stage.Flags().StringVar(&home, "spark-home", os.Getenv("SPARK_HOME"), "home of the Spark to upload")
+	out.flag(stage)
 	if err := stage.MarkFlagRequired("cluster"); err != nil {
 		panic(fmt.Sprintf("flag cluster: %v", err)) // the flag is defined above
 	}

@@ -20,6 +20,7 @@ func tokenCommand() *cobra.Command {
 	var (
 		name  string
 		roles []string
+		out   output
 	)
 	known := []string{string(api.RoleUser), string(api.RoleAdmin), string(api.RoleModelManage), string(api.RoleMetrics)}
 	cmd := &cobra.Command{
@@ -39,6 +40,12 @@ func tokenCommand() *cobra.Command {
 			var random [32]byte
 			_, _ = rand.Read(random[:]) // never fails
 			token := base64.RawURLEncoding.EncodeToString(random[:])
+			if out.json() {
+				return printJSON(cmd, map[string]any{
+					"token": token,
+					"user":  map[string]any{"name": name, "roles": roles, "tokens": []string{api.TokenDigest(token)}},
+				})
+			}
 			cmd.PrintErrf("users:\n  - name: %q\n    roles: [%s]\n    tokens: [%q]\n", name, strings.Join(roles, ", "), api.TokenDigest(token))
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), token)
 			return err
@@ -46,6 +53,7 @@ func tokenCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "user", "", "name of the user")
 	cmd.Flags().StringSliceVar(&roles, "role", []string{string(api.RoleUser)}, "what the user may do: "+strings.Join(known, ", ")+"; may repeat")
+	out.flag(cmd)
 	if err := cmd.MarkFlagRequired("user"); err != nil {
 		panic(fmt.Sprintf("flag user: %v", err)) // the flag is defined above
 	}
