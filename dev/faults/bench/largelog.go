@@ -175,7 +175,7 @@ func (u *User) checkSlots(id string, api *Process) {
 	for range mostFollows - 2 {
 		reply, status := follow() //nolint:bodyclose // it is closed below
 		require.Equal(u, http.StatusOK, status)
-		all = append(all, reply)
+		all = append(all, reply) //nolint:bodyclose // as above
 	}
 	refused, status := follow()
 	_ = refused.Body.Close() // the status says it
