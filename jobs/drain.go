@@ -21,8 +21,10 @@ type DrainView struct {
 	By     string    `json:"by,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	Since  time.Time `json:"since"`
-	// Live is how many jobs may have an application there, or files still to be fetched
-	// or cleaned. Nothing of Stoker runs on a cluster where it is 0.
+	// Live is how many open jobs may have an application there, or files still to be
+	// fetched or cleaned. Temporal's visibility is some moments behind, so that it is 0
+	// for certain only if it stays so for seconds. Applications of workflows that were
+	// terminated are Sweep's, and not in it.
 	Live int64 `json:"live"`
 }
 
@@ -30,10 +32,13 @@ const (
 	// settling is how long after a drain begins a launch may be under way that visibility,
 	// which is some moments behind, does not show yet.
 	settling = 3 * time.Second
-	// mostAsked bounds how many jobs before their launch are asked one by one.
-	mostAsked = 500
-	// askedAtOnce of them.
+	// mostAsked bounds how many jobs before their launch are asked one by one, in pages
+	// of askedPage, askedAtOnce of them at a time.
+	mostAsked   = 5000
+	askedPage   = 500
 	askedAtOnce = 16
+	// countedFor is how long an answer about a cluster stands: anybody may ask.
+	countedFor = 2 * time.Second
 )
 
 // Drain closes a cluster to new applications: those that run go on, and jobs that come
@@ -58,7 +63,11 @@ func (s *Service) Drain(ctx context.Context, cluster, by, reason string) (Cluste
 // Resume opens a cluster again; one that is open stays so.
 func (s *Service) Resume(ctx context.Context, cluster string) (ClusterView, error) {
 	return s.turn(ctx, cluster, func(ctx context.Context, c Cluster) error {
-		return drain.Clear(ctx, c.Files, c.Root)
+		if err := drain.Clear(ctx, c.Files, c.Root); err != nil {
+			return err
+		}
+		s.wake(ctx, cluster)
+		return nil
 	})
 }
 
@@ -92,7 +101,7 @@ func (s *Service) drained(ctx context.Context, v *ClusterView) error {
 	case note == nil:
 		return nil
 	}
-	live, err := s.live(ctx, v.Name)
+	live, err := s.live(ctx, v.Name, *note)
 	if err == nil && live == 0 && time.Since(note.Since) < settling {
 		live = v.OpenJobs // nobody can tell yet
 	}
@@ -100,8 +109,32 @@ func (s *Service) drained(ctx context.Context, v *ClusterView) error {
 	return err
 }
 
+// liveCount is what was counted last of a cluster.
+type liveCount struct {
+	note drain.Note
+	at   time.Time
+	n    int64
+}
+
 // live counts the jobs of a drained cluster that may have an application.
-func (s *Service) live(ctx context.Context, cluster string) (int64, error) {
+func (s *Service) live(ctx context.Context, cluster string, note drain.Note) (int64, error) {
+	s.counting.Lock()
+	last := s.counted[cluster]
+	s.counting.Unlock()
+	if last.note == note && time.Since(last.at) < countedFor {
+		return last.n, nil
+	}
+	began := time.Now()
+	n, err := s.countLive(ctx, cluster, note)
+	if err == nil {
+		s.counting.Lock()
+		s.counted[cluster] = liveCount{note, began, n}
+		s.counting.Unlock()
+	}
+	return n, err
+}
+
+func (s *Service) countLive(ctx context.Context, cluster string, note drain.Note) (int64, error) {
 	launched := Query{Cluster: cluster, Result: resultNone, phases: job.Phases()[job.PhaseWaiting.Rank():]}
 	counted, err := s.options.Client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 		Namespace: s.options.Namespace, Query: launched.visibility(),
@@ -109,38 +142,69 @@ func (s *Service) live(ctx context.Context, cluster string) (int64, error) {
 	if err != nil {
 		return 0, failure("count the live jobs of cluster "+cluster, err)
 	}
-	launching, err := s.launching(ctx, cluster)
+	launching, err := s.launching(ctx, cluster, note)
 	return counted.GetCount() + launching, err
 }
 
 // launching counts the jobs that are being launched, those that the drain holds left
-// out: each has to be asked. One that does not answer may be one.
-func (s *Service) launching(ctx context.Context, cluster string) (int64, error) {
-	q := Query{Cluster: cluster, Result: resultNone, Phase: job.PhaseSubmitting}
-	found, err := s.options.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: s.options.Namespace, Query: q.visibility(), PageSize: mostAsked,
+// out: each has to be asked. One that does not answer may be one, and so may those that
+// are too many to ask.
+func (s *Service) launching(ctx context.Context, cluster string, note drain.Note) (int64, error) {
+	var launching atomic.Int64
+	all, err := s.eachSubmitting(ctx, cluster, func(ctx context.Context, workflowID string) {
+		var status workflows.StatusView
+		answer, err := s.options.Client.QueryWorkflow(ctx, workflowID, "", workflows.QueryStatus)
+		if err == nil {
+			err = answer.Get(&status)
+		}
+		if err != nil || !note.Holds(cluster, status.Obstacle) {
+			launching.Add(1)
+		}
+	})
+	if err == nil && !all {
+		launching.Add(1)
+	}
+	return launching.Load(), err
+}
+
+// wake tells the jobs that a drain has held that it is over. One that is not told asks
+// again by itself.
+func (s *Service) wake(ctx context.Context, cluster string) {
+	_, err := s.eachSubmitting(ctx, cluster, func(ctx context.Context, workflowID string) {
+		_ = s.options.Client.SignalWorkflow(ctx, workflowID, "", workflows.SignalHint, nil) // as said above
 	})
 	if err != nil {
-		return 0, failure("look for jobs of cluster "+cluster+" that are being launched", err)
+		s.options.Logger.Warn("jobs are not told of the end of the drain, and find it in minutes", "cluster", cluster, "error", err)
 	}
-	var launching atomic.Int64
+}
+
+// eachSubmitting calls each for the open jobs of a cluster that are before their launch,
+// several at a time; false says that there are more than mostAsked.
+func (s *Service) eachSubmitting(ctx context.Context, cluster string, each func(ctx context.Context, workflowID string)) (all bool, err error) {
+	query := Query{Cluster: cluster, Result: resultNone, Phase: job.PhaseSubmitting}.visibility()
 	var asked errgroup.Group
 	asked.SetLimit(askedAtOnce)
-	for _, info := range found.GetExecutions() {
-		asked.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-			defer cancel()
-			var status workflows.StatusView
-			answer, err := s.options.Client.QueryWorkflow(ctx, info.GetExecution().GetWorkflowId(), "", workflows.QueryStatus)
-			if err == nil {
-				err = answer.Get(&status)
-			}
-			if err != nil || !drain.Holds(cluster, status.Obstacle) {
-				launching.Add(1)
-			}
-			return nil
+	defer func() { _ = asked.Wait() }() // it has no errors of its own
+	var token []byte
+	for n := 0; n < mostAsked; {
+		found, err := s.options.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: s.options.Namespace, Query: query, PageSize: askedPage, NextPageToken: token,
 		})
+		if err != nil {
+			return false, failure("look for jobs of cluster "+cluster+" that are being launched", err)
+		}
+		for _, info := range found.GetExecutions() {
+			n++
+			asked.Go(func() error {
+				ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+				defer cancel()
+				each(ctx, info.GetExecution().GetWorkflowId())
+				return nil
+			})
+		}
+		if token = found.GetNextPageToken(); len(token) == 0 {
+			return true, nil
+		}
 	}
-	err = asked.Wait()
-	return launching.Load(), err
+	return false, nil
 }

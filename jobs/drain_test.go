@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,7 +55,7 @@ func TestDrain(t *testing.T) {
 // A cluster is empty only if nothing of Stoker can be on it.
 func TestWhatIsLeftOnADrainedCluster(t *testing.T) {
 	t.Parallel()
-	const held = "cluster lake is drained by ana since 2026-11-21T12:00:00Z"
+	const held = "cluster lake is drained by ana since 2000-01-01T00:00:00Z" // where virtual time begins
 	for name, row := range map[string]struct {
 		phase job.Phase
 		view  *workflows.StatusView
@@ -66,6 +67,7 @@ func TestWhatIsLeftOnADrainedCluster(t *testing.T) {
 		"being launched":                 {job.PhaseSubmitting, &workflows.StatusView{}, 1},
 		"held for want of room":          {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "the cluster is at its concurrency limit"}, 1},
 		"held by the drain of another":   {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "cluster lak is drained"}, 1},
+		"held by a drain before":            {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "cluster lake is drained by ana since 1999-12-31T23:00:00Z"}, 1},
 		"being launched, nobody answers": {job.PhaseSubmitting, nil, 1},
 		"waiting":                        {job.PhaseWaiting, nil, 1},
 		"running":                        {job.PhaseRunning, nil, 1},
@@ -84,7 +86,10 @@ func TestWhatIsLeftOnADrainedCluster(t *testing.T) {
 				require.EqualValues(t, 1, b.drainedLake().Drained.Live, "a launch may be under way")
 				time.Sleep(settling)
 				require.Equal(t, row.left, b.drainedLake().Drained.Live)
+				require.Equal(t, row.left, b.drainedLake().Drained.Live)
+				require.LessOrEqual(t, b.temporal.count("query "), 2, "whoever looks, each job is asked once in a while")
 				r.end(completed, job.ResultSucceeded)
+				time.Sleep(countedFor)
 				require.Zero(t, b.drainedLake().Drained.Live)
 			})
 		})
@@ -114,4 +119,28 @@ func TestDrainWithout(t *testing.T) {
 	b.setDown(errDown)
 	_, err = b.service.Clusters(t.Context())
 	b.code(job.CodeUnavailable, err)
+}
+
+// More jobs wait than fit into one page; none is left out, and each is told of the end.
+func TestDrainOfMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		view := &workflows.StatusView{Obstacle: "cluster lake is drained by ana since 2000-01-01T00:00:00Z"}
+		const many = askedPage + 10
+		for i := range many {
+			r := b.started(fmt.Sprintf("api-%d", i), noon)
+			r.attributes["SparkPhase"], r.view = string(job.PhaseSubmitting), view
+		}
+		_, err := b.service.Drain(t.Context(), "lake", "ana", "")
+		require.NoError(t, err)
+		time.Sleep(settling)
+		require.Zero(t, b.drainedLake().Drained.Live)
+		b.temporal.runs[many-1].view = &workflows.StatusView{}
+		time.Sleep(countedFor)
+		require.EqualValues(t, 1, b.drainedLake().Drained.Live)
+		_, err = b.service.Resume(t.Context(), "lake")
+		require.NoError(t, err)
+		require.Equal(t, many, b.temporal.count("signal "))
+	})
 }

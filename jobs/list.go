@@ -132,7 +132,7 @@ func (q Query) matches(v View) bool {
 
 // List returns a page of jobs: those that Temporal knows and those of which a record
 // is left, which are all if it cannot be reached. New jobs come before the first page and never shift the later ones.
-func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+func (s *Service) List(ctx context.Context, q Query) (_ Page, err error) {
 	if err := q.validate(); err != nil {
 		return Page{}, err
 	}
@@ -155,7 +155,11 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	known := &walk{service: s, query: q.visibility(), before: from, since: q.Since, want: q.Limit + 1}
 	known.span = s.spans.get(known.query) // jobs that lie further back came as fast, perhaps
 	if q.Cursor == "" && q.Until.IsZero() {
-		defer func() { s.spans.set(known.query, known.extent()) }()
+		defer func() {
+			if span, ok := known.extent(); ok && err == nil {
+				s.spans.set(known.query, span)
+			}
+		}()
 	}
 	if known.since.IsZero() {
 		known.since = time.Unix(0, 0) // which bounds how many windows there are
@@ -181,7 +185,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		next, err := known.peek(ctx)
 		if job.CodeOf(err) == job.CodeUnavailable && ctx.Err() == nil && len(finished) > 0 {
 			// What has ended is on record, and is worth showing by itself.
-			known.ended = true
+			known.ended, known.broken = true, true
 			page.Warnings = append(page.Warnings, "only jobs that have ended are listed: "+err.Error())
 			continue
 		}
@@ -282,14 +286,23 @@ type walk struct {
 	span   time.Duration
 	buffer []View
 	ended  bool
+	// broken: Temporal could not be asked any more.
+	broken bool
 }
 
-// extent is how far back was fetched, 0 if that is everything or nothing.
-func (w *walk) extent() time.Duration {
-	if w.ended || w.hi.IsZero() {
-		return 0
+// extent is how far back was fetched, 0 for everything; false if that says nothing about
+// the next list.
+func (w *walk) extent() (time.Duration, bool) {
+	switch span := w.before.time().Sub(w.hi); {
+	case w.broken:
+		return 0, false
+	case w.ended:
+		return 0, w.since.Unix() <= 0
+	case w.hi.IsZero() || span <= 0:
+		return 0, false
+	default:
+		return span, true
 	}
-	return w.before.time().Sub(w.hi)
 }
 
 // peek returns the next job, nil after the last.
@@ -329,7 +342,7 @@ func (w *walk) fill(ctx context.Context) error {
 	}
 	w.ended = lo.Equal(w.since)
 	w.hi = lo
-	w.span = min(w.span*time.Duration(max(1, min(widen, w.want/max(found, 1)))), maxSpan)
+	w.span = min(w.span, maxSpan/widen) * time.Duration(max(1, min(widen, w.want/max(found, 1))))
 	return nil
 }
 

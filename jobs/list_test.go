@@ -342,6 +342,49 @@ func TestListOfManyWorkflows(t *testing.T) {
 	require.Len(t, seen, want)
 }
 
+// Whatever the pages, the records and what is remembered of earlier lists: every job is
+// on one page, in order.
+func TestPagesHoldEveryJobOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		b := setup(t)
+		want := map[string]bool{}
+		for i := range rapid.IntRange(0, 40).Draw(rt, "n") {
+			id := fmt.Sprintf("api-%d", i)
+			at := noon.Add(-time.Duration(rapid.IntRange(0, 300).Draw(rt, "at")) * time.Duration(rapid.SampledFrom([]int{1, 1e6, 1e9, 36e11}).Draw(rt, "unit")))
+			r := b.started(id, at)
+			switch rapid.IntRange(0, 2).Draw(rt, "kind") {
+			case 1:
+				b.put("lake", r.end(completed, job.ResultSucceeded).recordOf(job.ResultSucceeded))
+			case 2:
+				b.put("lake", r.end(completed, job.ResultSucceeded).recordOf(job.ResultSucceeded))
+				b.forget(id)
+			}
+			want[id] = true
+		}
+		q := Query{}
+		b.service.spans.set(q.visibility(), time.Duration(rapid.Int64Range(0, int64(200*365*24*time.Hour)).Draw(rt, "span")))
+		for range 2 {
+			q = Query{Limit: rapid.IntRange(1, 9).Draw(rt, "limit")}
+			seen := map[string]bool{}
+			var last *View
+			for {
+				page := b.list(q)
+				for _, v := range page.Jobs {
+					require.False(rt, seen[v.ID], v.ID)
+					require.True(rt, last == nil || inList(*last, v) < 0, "in order")
+					seen[v.ID], last = true, &v
+				}
+				if page.Next == "" {
+					break
+				}
+				q.Cursor = page.Next
+			}
+			require.Equal(rt, want, seen)
+		}
+	})
+}
+
 // The first page of a long list costs one look at Temporal once its length is known.
 func TestFirstPageOfALongList(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -48,6 +49,9 @@ type Service struct {
 	options Options
 	archive *index
 	spans   spans
+
+	counting sync.Mutex
+	counted  map[string]liveCount // by cluster
 }
 
 // New makes a Service.
@@ -58,7 +62,7 @@ func New(o Options) (*Service, error) {
 	if o.Namespace == "" {
 		o.Namespace = client.DefaultNamespace
 	}
-	return &Service{options: o, archive: newIndex(o.Clusters)}, nil
+	return &Service{options: o, archive: newIndex(o.Clusters), counted: map[string]liveCount{}}, nil
 }
 
 // workflowID of a job.

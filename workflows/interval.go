@@ -23,6 +23,8 @@ const (
 	outageMost         = time.Minute
 	busyFirst          = 5 * time.Second
 	busyMost           = 30 * time.Second
+	// heldMost is for a drain, which may last for days; its end comes with a hint.
+	heldMost = 5 * time.Minute
 )
 
 // backstop is the time to wait before looking again: it doubles with each look

@@ -163,6 +163,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 			b.waitingAt = workflow.Now(ctx)
 			b.reporter.ask(job.MilestoneWaiting)
 		}
+		b.held = result.Why != ""
 		if !result.Busy {
 			b.countLaunch(ctx, LaunchStarted)
 			b.clearObstacle(ctx)
@@ -172,7 +173,11 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 		}
 		b.countLaunch(ctx, LaunchBusy)
 		b.setObstacle(ctx, cmp.Or(result.Why, "the cluster is at its concurrency limit"))
-		b.sleepUntilHint(ctx, doubled(busyFirst, busyMost, busy), "wait for room on the cluster")
+		most, why := busyMost, "wait for room on the cluster"
+		if b.held {
+			most, why = heldMost, "wait for the end of the drain"
+		}
+		b.sleepUntilHint(ctx, doubled(busyFirst, most, busy), why)
 		if b.stop.asked() {
 			return nil
 		}

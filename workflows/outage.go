@@ -55,7 +55,8 @@ func (b *batchJob) outage(ctx workflow.Context, err error) error {
 		b.outageSince = now
 		b.log.Warn("cluster out of reach", "cluster", b.spec.Cluster, "error", err)
 	}
-	if b.spec.OutageLimit > 0 && now.Sub(b.outageSince) >= b.spec.OutageLimit {
+	// A job that a drain holds was not sent, and what is drained may well be away.
+	if b.spec.OutageLimit > 0 && !b.held && now.Sub(b.outageSince) >= b.spec.OutageLimit {
 		return &outageError{limit: b.spec.OutageLimit, last: err}
 	}
 	b.setObstacle(ctx, b.outageWords(err))

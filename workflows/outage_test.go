@@ -38,6 +38,27 @@ func TestAnOutageIsNotAFailureOfTheJob(t *testing.T) {
 	require.True(t, after.OutageSince.IsZero())
 }
 
+// What is drained may be away for longer than the limit: the job was not sent.
+func TestAnOutageWhileAJobIsHeldHasNoLimit(t *testing.T) {
+	b := setup(t)
+	began := b.env.Now()
+	b.submit = func(activities.SubmitInput) (activities.SubmitResult, error) {
+		open := job.Standing{State: job.StandingOpen}
+		switch since := b.env.Now().Sub(began); {
+		case since < time.Hour:
+			return activities.SubmitResult{Busy: true, Why: "drained", Standing: open}, nil
+		case since < 9*time.Hour:
+			return activities.SubmitResult{}, unavailable()
+		}
+		return activities.SubmitResult{Standing: open}, nil
+	}
+	var during StatusView
+	b.after(8*time.Hour, func() { during = b.status() })
+	b.run()
+	require.Equal(t, job.ResultSucceeded, b.outcome().Result, b.outcome().Message)
+	require.Contains(t, during.Obstacle, "out of reach since")
+}
+
 func TestAnOutageLongerThanItsLimitEndsLost(t *testing.T) {
 	b := setup(t)
 	seen := false

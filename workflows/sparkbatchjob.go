@@ -82,8 +82,10 @@ type batchJob struct {
 	startedAt, waitingAt, runningAt, endedAt time.Time
 	deadlineAt                               time.Time
 
-	outageSince  time.Time
-	obstacle     string
+	outageSince time.Time
+	obstacle    string
+	// held: the last answer to a launch was that nothing is launched now, on purpose.
+	held         bool
 	cleanProblem string
 
 	// nativeCancel reports a native cancel before its door has noted it.

@@ -21,7 +21,7 @@ func drainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "drain CLUSTER", Short: "Launch nothing on a cluster any more, or again", ValidArgsFunction: first(completeClusters()),
 		Long: "Closes a cluster to new applications: what runs there goes on, and jobs that come wait before\n" +
-			"their launch, until --resume opens it again. With --wait the exit status is 0 once nothing of\n" +
+			"their launch, until --resume opens it again. With --wait the exit status is 0 once no job of\n" +
 			"Stoker is left on it. It needs the role admin where the server has users.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
@@ -63,20 +63,29 @@ func drainCommand() *cobra.Command {
 	return u.command(cmd)
 }
 
+// emptyFor is how long a cluster must have been empty to be taken for it.
+const emptyFor = 5 * time.Second
+
 // untilEmpty waits until nothing is left on a drained cluster. Ctrl-C ends only the
 // waiting.
 func untilEmpty(cmd *cobra.Command, c *client.Client, view jobs.ClusterView) (jobs.ClusterView, error) {
 	c = c.Patient(waitPatience)
 	said := int64(-1)
+	// The server may be some moments behind: one look that finds nothing proves nothing.
+	var emptySince time.Time
 	for {
 		switch {
 		case view.Problem != "":
 			return view, job.Errorf(job.CodeUnavailable, "nobody can tell whether cluster %s is still drained: %s", view.Name, view.Problem)
 		case view.Drained == nil:
 			return view, job.Errorf(job.CodeConflict, "somebody has ended the drain of cluster %s", view.Name)
-		case view.Drained.Live == 0:
+		case view.Drained.Live == 0 && emptySince.IsZero():
+			emptySince = time.Now()
+		case view.Drained.Live == 0 && time.Since(emptySince) >= emptyFor:
 			return view, nil
+		case view.Drained.Live == 0:
 		case view.Drained.Live != said:
+			emptySince = time.Time{}
 			said = view.Drained.Live
 			cmd.PrintErrf("%s  %s\n", time.Now().Format("15:04:05"), clusterState(view))
 		}

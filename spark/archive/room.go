@@ -56,8 +56,14 @@ func (g *gathering) drop(ctx context.Context, m *logstore.Manifest) error {
 	if err != nil || before-longest.Bytes <= liveChunk {
 		return err
 	}
-	if _, _, err = g.pass(ctx, stream, longest.Name, liveChunk); err != nil && !errors.Is(err, store.ErrFull) {
+	_, _, err = g.pass(ctx, stream, longest.Name, liveChunk)
+	full := errors.Is(err, store.ErrFull)
+	if err != nil && !full {
 		return err
+	}
+	left := longest.Bytes
+	if longest.Bytes, longest.Chunks, err = stream.Size(ctx); err != nil || !full || longest.Bytes == left {
+		return err // there is room now, or nothing was put back that could give way
 	}
 	longest.Bytes, longest.Chunks, err = stream.DropLast(ctx)
 	return err

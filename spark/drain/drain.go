@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
@@ -41,12 +42,14 @@ func (n Note) words(cluster string) string {
 	if n.By != "" {
 		words += " by " + n.By
 	}
-	words += " since " + n.Since.UTC().Format(time.RFC3339)
+	words += n.since()
 	if n.Reason != "" {
 		words += ": " + n.Reason
 	}
 	return words
 }
+
+func (n Note) since() string { return " since " + n.Since.UTC().Format(time.RFC3339) }
 
 func prefix(cluster string) string { return "cluster " + cluster + " is drained" }
 
@@ -93,9 +96,10 @@ func Read(ctx context.Context, s store.Store, root string) (*Note, error) {
 	return n, nil
 }
 
-// Holds reports whether words of a job that waits are those of a drain of its cluster.
-func Holds(cluster, words string) bool {
-	return len(words) >= len(prefix(cluster)) && words[:len(prefix(cluster))] == prefix(cluster)
+// Holds reports whether words of a job that waits are those of this drain of its cluster,
+// and not of one before: then the job may be on its way.
+func (n Note) Holds(cluster, words string) bool {
+	return strings.HasPrefix(words, prefix(cluster)+" ") && strings.Contains(words, n.since())
 }
 
 func unavailable(what string, err error) error {

@@ -60,11 +60,12 @@ func TestWords(t *testing.T) {
 		"cluster lake is drained by ana since 2026-11-21T12:00:00Z: new disks": {By: "ana", Reason: "new disks", Since: noon},
 	} {
 		require.Equal(t, want, n.words("lake"))
-		require.True(t, Holds("lake", n.words("lake")))
-		require.False(t, Holds("lak", n.words("lake")))
+		require.True(t, n.Holds("lake", n.words("lake")))
+		require.False(t, n.Holds("lak", n.words("lake")))
+		require.False(t, Note{Since: noon.Add(time.Second)}.Holds("lake", n.words("lake")), "of a drain before")
+		require.False(t, n.Holds("lake", "the cluster is at its concurrency limit"))
+		require.False(t, n.Holds("lake", ""))
 	}
-	require.False(t, Holds("lake", "the cluster is at its concurrency limit"))
-	require.False(t, Holds("lake", ""))
 }
 
 // away is a store that cannot be reached.
@@ -84,7 +85,7 @@ func TestGate(t *testing.T) {
 	require.ErrorIs(t, err, spark.ErrBusy)
 	var held *spark.HeldError
 	require.ErrorAs(t, err, &held)
-	require.True(t, Holds("lake", held.Reason))
+	require.True(t, Note{Since: noon}.Holds("lake", held.Reason))
 	require.NoError(t, Clear(t.Context(), s, root))
 	require.NoError(t, gate(t.Context()))
 

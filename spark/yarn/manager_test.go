@@ -209,8 +209,12 @@ func TestGate(t *testing.T) {
 	require.PanicsWithError(t, "died", func() { _ = b.submit() })
 	gate, b.opts.Hold = closed, nil
 	b.m = b.open()
-	require.NoError(t, b.submit(), "it may have been sent, so it is followed up")
+	require.ErrorIs(t, b.submit(), closed, "it was provably not taken")
+	require.Zero(t, b.rm.taken(id))
+	gate = nil
 	require.NoError(t, b.submit())
+	gate = closed
+	require.NoError(t, b.submit(), "it was sent")
 	require.Equal(t, 1, b.rm.taken(id))
 }
 

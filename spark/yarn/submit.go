@@ -189,7 +189,10 @@ func (s *sending) mayBeSent(ctx context.Context) error {
 	if s.before == nil {
 		s.before = &intent{} // made by a worker that died while it wrote
 	}
-	return s.neverTaken(ctx)
+	if err := s.neverTaken(ctx); err != nil {
+		return err
+	}
+	return s.m.opts.Gate(ctx)
 }
 
 // neverTaken decides whether an application that may have been sent, and that
