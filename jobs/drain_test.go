@@ -67,7 +67,7 @@ func TestWhatIsLeftOnADrainedCluster(t *testing.T) {
 		"being launched":                 {job.PhaseSubmitting, &workflows.StatusView{}, 1},
 		"held for want of room":          {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "the cluster is at its concurrency limit"}, 1},
 		"held by the drain of another":   {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "cluster lak is drained"}, 1},
-		"held by a drain before":            {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "cluster lake is drained by ana since 1999-12-31T23:00:00Z"}, 1},
+		"held by a drain before":         {job.PhaseSubmitting, &workflows.StatusView{Obstacle: "cluster lake is drained by ana since 1999-12-31T23:00:00Z"}, 1},
 		"being launched, nobody answers": {job.PhaseSubmitting, nil, 1},
 		"waiting":                        {job.PhaseWaiting, nil, 1},
 		"running":                        {job.PhaseRunning, nil, 1},
