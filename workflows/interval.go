@@ -18,6 +18,9 @@ const (
 	runningFirst       = 15 * time.Second
 	runningWatched     = 2 * time.Minute
 	runningMost        = 5 * time.Minute
+	// runningWatchedMost bounds what the many long jobs of a watched cluster cost:
+	// a look is an activity, and nearly all looks find nothing.
+	runningWatchedMost = 15 * time.Minute
 	absentFirst        = 2 * time.Second
 	outageFirst        = 5 * time.Second
 	outageMost         = time.Minute
@@ -34,7 +37,7 @@ func backstop(state job.State, sameLooks int, watched bool) time.Duration {
 	case state == job.StateAbsent:
 		return doubled(absentFirst, pendingMost, sameLooks)
 	case state == job.StateRunning && watched:
-		return doubled(runningWatched, runningMost, sameLooks)
+		return doubled(runningWatched, runningWatchedMost, sameLooks)
 	case state == job.StateRunning:
 		return doubled(runningFirst, runningMost, sameLooks)
 	case watched:

@@ -28,7 +28,7 @@ func TestBackstopGrowsToItsLimit(t *testing.T) {
 		{job.StatePending, 0, true, 30 * time.Second},
 		{job.StatePending, 60, true, 2 * time.Minute},
 		{job.StateRunning, 0, true, 2 * time.Minute},
-		{job.StateRunning, 60, true, 5 * time.Minute},
+		{job.StateRunning, 60, true, 15 * time.Minute},
 		{job.StateAbsent, 0, true, 2 * time.Second},
 		{job.StateAbsent, 60, true, 30 * time.Second},
 	} {
