@@ -138,7 +138,7 @@ func portFree(name string, port int) error {
 
 func (o Options) dynamic() dynamicconfig.StaticClient {
 	values := dynamicconfig.StaticClient{
-		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 8096,
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                 32768,
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
 	}
 	for key, value := range o.Dynamic {
@@ -154,9 +154,11 @@ func (o Options) config() (*config.Config, error) {
 	}
 	conf := &config.Config{}
 	conf.Global.Membership = config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: host}
+	timers := *sql
+	timers.PluginName = pluginName
 	conf.Persistence = config.Persistence{
-		DefaultStore: sqliteplugin.PluginName, VisibilityStore: sqliteplugin.PluginName, NumHistoryShards: 1,
-		DataStores: map[string]config.DataStore{sqliteplugin.PluginName: {SQL: sql}},
+		DefaultStore: pluginName, VisibilityStore: sqliteplugin.PluginName, NumHistoryShards: 1,
+		DataStores: map[string]config.DataStore{pluginName: {SQL: &timers}, sqliteplugin.PluginName: {SQL: sql}},
 	}
 	conf.Services = map[string]config.Service{}
 	for _, service := range []primitives.ServiceName{
