@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/spark/archive"
 )
 
@@ -39,8 +40,12 @@ func (w *Worker) followLogs(ctx context.Context) (wait func(), err error) {
 		for _, what := range []string{archive.FailedList, archive.FailedLog, archive.FailedProgress, archive.FailedLease} {
 			failed.WithLabelValues(name, what)
 		}
+		var progressInterval time.Duration
+		if w.options.Config.Clusters[name].Type == config.TypeLocal {
+			progressInterval = archive.DefaultInterval // it reads a file here, and asks nobody
+		}
 		follower, err := archive.NewFollower(archive.FollowerOptions{
-			Cluster: name, Manager: cluster.Manager, Store: cluster.Logs, Logger: w.options.Logger,
+			Cluster: name, Manager: cluster.Manager, Store: cluster.Logs, Logger: w.options.Logger, ProgressInterval: progressInterval,
 			Appended: func(bytes int64) { appended.WithLabelValues(name).Add(float64(bytes)) },
 			Failed:   func(what string) { failed.WithLabelValues(name, what).Inc() },
 		})

@@ -129,3 +129,36 @@ func TestOwnJarOnSpark(t *testing.T) {
 	require.Equal(t, job.ResultFailed, failed.Outcome.Result)
 	require.Contains(t, o.log(failed.ID, "stderr"), "org.example.Nobody")
 }
+
+// tasks runs a job of six slow tasks.
+const tasks = `import time
+from pyspark.sql import SparkSession
+context = SparkSession.builder.getOrCreate().sparkContext
+context.parallelize(range(6), 6).map(lambda x: time.sleep(2) or x).sum()
+`
+
+// Who waits sees how far Spark is, although no driver here has a web UI.
+func TestProgressOnSpark(t *testing.T) {
+	t.Parallel()
+	o := submitting(t, withSpark.get(t))
+	started, _, err := o.client.Submit(o.Context(), jobspec.Spec{File: o.upload([]byte(tasks), "tasks.py")}, client.NewKey())
+	require.NoError(t, err)
+	var seen []job.Progress
+	require.Eventually(t, func() bool {
+		now, err := o.client.Get(o.Context(), started.ID)
+		if err != nil {
+			return false
+		}
+		if p := now.Progress; p != nil && p.Jobs.Total > 0 {
+			seen = append(seen, *p)
+		}
+		return now.Phase == job.PhaseDone
+	}, patience, 100*time.Millisecond)
+	completed := map[int64]bool{}
+	for _, p := range seen {
+		require.EqualValues(t, 1, p.Jobs.Total)
+		require.EqualValues(t, 6, p.Tasks.Total)
+		completed[p.Tasks.Completed] = true
+	}
+	require.GreaterOrEqual(t, len(completed), 3, "tasks are seen to end one after the other: %v", completed)
+}

@@ -29,11 +29,14 @@ type command struct {
 	// secrets are the conf keys whose values are references: key -> name. They
 	// travel in a properties file.
 	secrets map[string]string
+	// events: the driver writes its events to dirEventLog.
+	events bool
 }
 
 // command makes spark-submit's command line, or an invalid error that lists
-// everything in the launch that it cannot express.
-func (o Options) command(dir jobDir, launch spark.Launch) (command, error) {
+// everything in the launch that it cannot express. defaults is the
+// spark-defaults.conf that spark-submit will read.
+func (o Options) command(dir jobDir, launch spark.Launch, defaults []byte) (command, error) {
 	b := commandBuilder{dir: dir}
 	conf := b.conf(launch, o)
 	secrets := map[string]string{}
@@ -51,6 +54,7 @@ func (o Options) command(dir jobDir, launch spark.Launch) (command, error) {
 		secrets[key] = name
 		delete(conf, key)
 	}
+	events := !o.elsewhere() && addEventLog(conf, secrets, defaults, dir)
 
 	argv := []string{filepath.Join(o.SparkHome, "bin", "spark-submit"), "--master", o.Master}
 	if o.DeployMode != "" {
@@ -89,7 +93,7 @@ func (o Options) command(dir jobDir, launch spark.Launch) (command, error) {
 	if len(b.problems) > 0 {
 		return command{}, job.Invalid("the application cannot be launched by spark-submit", b.problems)
 	}
-	return command{argv: argv, secrets: secrets}, nil
+	return command{argv: argv, secrets: secrets, events: events}, nil
 }
 
 type commandBuilder struct {

@@ -29,6 +29,8 @@ const (
 	// fileExitReserve becomes exit.json; it is written before the launch so
 	// that a full disk cannot hide how an application ended.
 	fileExitReserve = ".exit.reserve"
+	// dirEventLog holds the events of the driver, for Progress.
+	dirEventLog = "eventlog"
 )
 
 // Names directly under the root.

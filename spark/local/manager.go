@@ -20,8 +20,9 @@ import (
 )
 
 var (
-	_ spark.Manager  = (*Manager)(nil)
-	_ spark.Notifier = (*Manager)(nil)
+	_ spark.Manager    = (*Manager)(nil)
+	_ spark.Notifier   = (*Manager)(nil)
+	_ spark.Progresser = (*Manager)(nil)
 )
 
 const (
@@ -38,6 +39,8 @@ type Manager struct {
 	opts Options
 	proc procfs
 	host string
+	// events is what Progress has read of the logs of events.
+	events tails
 }
 
 // New checks the options and prepares the root. An invalid error lists every

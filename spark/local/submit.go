@@ -30,7 +30,9 @@ type request struct {
 	Argv         []string          `json:"argv"`
 	Env          []string          `json:"env"`
 	// Properties is the content of spark-submit's properties file, or empty.
-	Properties  []byte        `json:"properties,omitempty"`
+	Properties []byte `json:"properties,omitempty"`
+	// Events: the driver writes its events to dirEventLog, which must be there.
+	Events      bool          `json:"events,omitempty"`
 	Concurrency int           `json:"concurrency"`
 	LockWait    time.Duration `json:"lockWait"`
 	Invocation  string        `json:"invocation,omitempty"`
@@ -123,18 +125,18 @@ func (m *Manager) request(ctx context.Context, dir jobDir, r spark.Reservation) 
 			return request{}, err
 		}
 	}
-	cmd, err := m.opts.command(dir, launch)
+	env := m.opts.environment(os.Environ(), dir, r.Application)
+	cmd, err := m.opts.command(dir, launch, m.opts.sparkDefaults(env))
 	if err != nil {
 		return request{}, err
 	}
-	env := m.opts.environment(os.Environ(), dir, r.Application)
 	props, err := m.opts.secretProperties(cmd.secrets, env)
 	if err != nil {
 		return request{}, err
 	}
 	return request{
 		Root: m.opts.Root, Reservation: r, PythonDriver: launch.PythonDriver,
-		Argv: cmd.argv, Env: env, Properties: props,
+		Argv: cmd.argv, Env: env, Properties: props, Events: cmd.events,
 		Concurrency: m.opts.Concurrency, LockWait: lockWait,
 		Invocation: os.Getenv(envInvocation), Proc: m.opts.Proc,
 	}, nil

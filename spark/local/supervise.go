@@ -228,7 +228,11 @@ func (s *supervisor) reapOrphans(leader int) {
 
 // launch forks spark-submit in a session of its own.
 func (s *supervisor) launch() (*exec.Cmd, error) {
-	for _, name := range []string{spark.DirWork, spark.DirLogs, spark.DirTemp} {
+	dirs := []string{spark.DirWork, spark.DirLogs, spark.DirTemp}
+	if s.req.Events {
+		dirs = append(dirs, dirEventLog)
+	}
+	for _, name := range dirs {
 		if err := os.MkdirAll(s.dir.path(name), dirMode); err != nil {
 			return nil, err
 		}

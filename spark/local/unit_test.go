@@ -128,13 +128,20 @@ func TestCommand(t *testing.T) {
 			Conf: map[string]string{"spark.ui.enabled": "true", "spark.z": "a=b c", "spark.p": "secret:db", "spark.driver.extraJavaOptions": "-Dx=1", "spark.local.dir": "/elsewhere"},
 			Args: []string{"--num-executors", "2"},
 		},
-	})
+	}, nil)
 	require.NoError(t, err)
+	require.True(t, cmd.events)
 	require.Equal(t, []string{
 		"/spark/bin/spark-submit", "--master", "local[2]", "--name", "--odd name",
 		"--properties-file", "/jobs/a b/1/spark.properties",
 		"--conf", `spark.driver.extraJavaOptions="-Dderby.system.home=/jobs/a b/1/tmp" "-Djava.io.tmpdir=/jobs/a b/1/tmp" -Dx=1`,
+		"--conf", "spark.eventLog.buffer.kb=1k",
+		"--conf", "spark.eventLog.compress=false",
+		"--conf", "spark.eventLog.dir=file:///jobs/a%20b/1/eventlog",
+		"--conf", "spark.eventLog.enabled=true",
+		"--conf", "spark.eventLog.rolling.enabled=false",
 		"--conf", "spark.local.dir=/jobs/a b/1/tmp",
+		"--conf", `spark.redaction.regex=(?i)secret|password|token|access[.]?key|^spark\.p$`,
 		"--conf", "spark.sql.warehouse.dir=/jobs/a b/1/tmp/warehouse",
 		"--conf", "spark.ui.enabled=true",
 		"--conf", "spark.ui.showConsoleProgress=false",
@@ -161,7 +168,7 @@ func TestCommandRefuses(t *testing.T) {
 		"does not name a secret":           {Main: "main.py", Options: job.Options{Conf: map[string]string{"spark.x": "secret:../x"}}},
 		"\"../../x\" leads out of the job": {Main: "main.py", PyFiles: []string{"../../x"}},
 	} {
-		_, err := Options{}.command("/jobs/a/1", launch)
+		_, err := Options{}.command("/jobs/a/1", launch, nil)
 		require.Equal(t, job.CodeInvalid, job.CodeOf(err), words)
 		require.Len(t, job.ProblemsOf(err), 1)
 		require.Contains(t, job.ProblemsOf(err)[0], words)
