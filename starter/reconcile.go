@@ -37,8 +37,10 @@ type Reconciled struct {
 
 // Reconcile looks for documents of our engines that are WAITING or RUNNING although no
 // workflow moves them: Temporal's database was lost or restored, or a workflow was
-// terminated. One with an application is adopted; one without ends with ERROR when it
-// has been so for the grace period. What a terminated workflow left is Sweep's.
+// terminated. One that Temporal does not know is adopted, at once if it has an
+// application, else after the grace period: the adoption looks for what was launched, in
+// the namespace on record only, and ends the document with the reason if that is
+// nothing. What a terminated workflow left is Sweep's.
 func (s *Starter) Reconcile(ctx context.Context) (Reconciled, error) {
 	var result Reconciled
 	open, err := s.open(ctx)
@@ -106,25 +108,20 @@ func (s *Starter) reconcile(ctx context.Context, key job.Key, found modelmanage.
 		result.Left = append(result.Left, key.Name()+": its workflow was terminated; Sweep ends it")
 		return nil
 	case status == notThere && found.Application != "":
-		if err := Adopt(ctx, s.options.Client, key, nil); err != nil {
-			return err
-		}
-		s.options.Logger.Warn("job adopted: temporal did not know it, and it has an application", "job", key.Name(), "app", found.Application)
-		result.Adopted = append(result.Adopted, key.Name())
-		return nil
+		return s.adopt(ctx, key, found, result)
 	}
 	since := s.since(key, found)
 	if age := time.Since(since); age < s.options.Grace {
-		result.Left = append(result.Left, fmt.Sprintf("%s: without a workflow for %s; ended after %s", key.Name(), age.Round(time.Second), s.options.Grace))
+		result.Left = append(result.Left, fmt.Sprintf("%s: without a workflow for %s; looked after when that is %s", key.Name(), age.Round(time.Second), s.options.Grace))
 		return nil
 	}
-	words := "temporal does not know its workflow, and nothing was launched"
-	if status != notThere {
-		words = "its workflow has ended and could not tell how"
+	if status == notThere {
+		return s.adopt(ctx, key, found, result)
 	}
+	const words = "its workflow has ended and could not tell how"
 	report := job.Report{
 		Milestone: job.MilestoneEnded, Application: found.Application, EndedAt: time.Now().UTC(),
-		Outcome: job.Failed(job.ClassInfrastructure, job.PhaseReporting, "%s", words),
+		Outcome: job.Failed(job.ClassInfrastructure, job.PhaseReporting, words),
 	}
 	if _, err := s.options.Reporter.Report(ctx, key.ID, report); err != nil {
 		return fmt.Errorf("end job %s: %w", key, err)
@@ -132,6 +129,16 @@ func (s *Starter) reconcile(ctx context.Context, key job.Key, found modelmanage.
 	s.options.Logger.Warn("job ended that nobody moved", "job", key.Name(), "reason", words)
 	delete(s.orphaned, key.Name())
 	result.Ended = append(result.Ended, key.Name())
+	return nil
+}
+
+func (s *Starter) adopt(ctx context.Context, key job.Key, found modelmanage.Summary, result *Reconciled) error {
+	if err := Adopt(ctx, s.options.Client, key, nil); err != nil {
+		return err
+	}
+	s.options.Logger.Warn("job adopted: temporal did not know it", "job", key.Name(), "app", found.Application)
+	delete(s.orphaned, key.Name())
+	result.Adopted = append(result.Adopted, key.Name())
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (b *batchJob) adopt(ctx workflow.Context) *job.Outcome {
 		if found.Attempt == 0 {
 			return &job.Outcome{
 				Result: job.ResultLost, Phase: b.phase,
-				Message: "temporal had lost its workflow, and its job directory on cluster " + b.spec.Cluster + " is gone",
+				Message: "temporal had lost its workflow, and nothing of it is on cluster " + b.spec.Cluster,
 			}
 		}
 		b.attempt, b.application = found.Attempt, found.Application
