@@ -67,6 +67,32 @@ func collectedOutputs(ctx context.Context, cluster Cluster, attempt job.Attempt)
 	return outputs, nil
 }
 
+// EndOnRecord reads how a job ended in an earlier history. It only reads.
+func (t *Transfer) EndOnRecord(ctx context.Context, in EndOnRecordInput) (EndOnRecordResult, error) {
+	cluster, err := t.clusters.of(in.Cluster)
+	if err != nil {
+		return EndOnRecordResult{}, classify(err)
+	}
+	defer beat(ctx, nil)()
+	record, err := cluster.Logs.Record(ctx, in.Job)
+	if err != nil || record == nil {
+		return EndOnRecordResult{}, classify(err)
+	}
+	return EndOnRecordResult{
+		Outcome: &record.Outcome, WaitingAt: record.WaitingAt, RunningAt: record.RunningAt, EndedAt: record.EndedAt,
+	}, nil
+}
+
+// keep puts a record into the log store, unless it is only that of a repetition.
+func keep(ctx context.Context, cluster Cluster, record job.Record, endedBefore bool) error {
+	if endedBefore {
+		if before, err := cluster.Logs.Record(ctx, record.ID); err != nil || before != nil {
+			return err
+		}
+	}
+	return cluster.Logs.PutRecord(ctx, record)
+}
+
 // Archive keeps the record of a job. Done again it replaces it.
 func (t *Transfer) Archive(ctx context.Context, in ArchiveInput) error {
 	cluster, err := t.clusters.of(in.Cluster)
@@ -74,7 +100,7 @@ func (t *Transfer) Archive(ctx context.Context, in ArchiveInput) error {
 		return classify(err)
 	}
 	defer beat(ctx, nil)()
-	return classify(cluster.Logs.PutRecord(ctx, in.Record))
+	return classify(keep(ctx, cluster, in.Record, in.EndedBefore))
 }
 
 // Clean deletes what the attempt left, except the markers of the launch
@@ -88,7 +114,7 @@ func (t *Transfer) Clean(ctx context.Context, in CleanInput) error {
 	defer beat(ctx, nil)()
 	_, err = t.archiveLogs(ctx, cluster, in.Attempt, true)
 	if in.Record != nil {
-		err = errors.Join(err, cluster.Logs.PutRecord(ctx, *in.Record))
+		err = errors.Join(err, keep(ctx, cluster, *in.Record, in.EndedBefore))
 	}
 	if err != nil && activity.GetInfo(ctx).Attempt < storeTries {
 		return failure(err, job.CodeUnavailable, false)

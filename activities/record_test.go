@@ -26,6 +26,30 @@ func TestCleanKeepsTheRecord(t *testing.T) {
 	require.True(t, kept)
 }
 
+// The repetition of a history knows less of the job's end than the first one did.
+func TestARecordIsNotReplacedByARepetition(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.manager.release = func(job.Attempt) error { return nil }
+	read := func() EndOnRecordResult {
+		result, err := call[EndOnRecordResult](b, "EndOnRecord", EndOnRecordInput{Cluster: "local", Job: b.attempt.Job})
+		require.NoError(t, err)
+		return result
+	}
+	require.Nil(t, read().Outcome)
+	record := func(message string) job.Record {
+		return job.Record{ID: b.attempt.Job, Outcome: job.Outcome{Result: job.ResultLost, Message: message}}
+	}
+	first, second, third := record("first"), record("second"), record("third")
+	require.NoError(t, b.do("Clean", CleanInput{Cluster: "local", Attempt: b.attempt, Record: &first, EndedBefore: true}))
+	require.Equal(t, "first", read().Outcome.Message, "there was none yet")
+	require.NoError(t, b.do("Clean", CleanInput{Cluster: "local", Attempt: b.attempt, Record: &second, EndedBefore: true}))
+	require.NoError(t, b.do("Archive", ArchiveInput{Cluster: "local", Record: second, EndedBefore: true}))
+	require.Equal(t, "first", read().Outcome.Message)
+	require.NoError(t, b.do("Archive", ArchiveInput{Cluster: "local", Record: third}))
+	require.Equal(t, "third", read().Outcome.Message)
+}
+
 // What a job asked for that nobody else holds is staged, to go on with it if its history
 // is lost.
 func TestStageKeepsTheRequest(t *testing.T) {

@@ -65,10 +65,30 @@ type CleanInput struct {
 	Attempt job.Attempt `json:"attempt"`
 	// Record of the job to keep, if this is its end.
 	Record *job.Record `json:"record,omitempty"`
+	// EndedBefore: an earlier history of the job told its end, and a record that is
+	// there is that one's and stays.
+	EndedBefore bool `json:"endedBefore,omitempty"`
 }
 
 // ArchiveInput is the record of a job that leaves nothing to clean.
 type ArchiveInput struct {
 	Cluster string     `json:"cluster"`
 	Record  job.Record `json:"record"`
+	// EndedBefore is that of CleanInput.
+	EndedBefore bool `json:"endedBefore,omitempty"`
+}
+
+// EndOnRecordInput names a job that may have ended in an earlier history.
+type EndOnRecordInput struct {
+	Cluster string `json:"cluster"`
+	// Job is its name.
+	Job string `json:"job"`
+}
+
+// EndOnRecordResult is how it ended then; an Outcome that is nil is no record.
+type EndOnRecordResult struct {
+	Outcome   *job.Outcome `json:"outcome,omitempty"`
+	WaitingAt time.Time    `json:"waitingAt,omitzero"`
+	RunningAt time.Time    `json:"runningAt,omitzero"`
+	EndedAt   time.Time    `json:"endedAt,omitzero"`
 }

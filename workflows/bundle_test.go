@@ -34,6 +34,8 @@ type bundle struct {
 	reports []activities.ReportInput
 	// records that were kept.
 	records []job.Record
+	// cleans are the calls of Clean.
+	cleans []activities.CleanInput
 	// tally of what was counted.
 	tally *tally
 	began time.Time
@@ -49,6 +51,7 @@ type bundle struct {
 	report   func(activities.ReportInput) (activities.ReportResult, error)
 	endCall  func(activities.ReportInput) (activities.ReportResult, error)
 	cleaning func(activities.CleanInput) error
+	onRecord activities.EndOnRecordResult
 }
 
 var returned = &job.DriverReport{State: "returned"}
@@ -168,10 +171,16 @@ func (b *bundle) register() {
 	})
 	named("Clean", func(_ context.Context, in activities.CleanInput) error {
 		b.called("clean")
+		b.cleans = append(b.cleans, in)
 		if in.Record != nil {
 			b.records = append(b.records, *in.Record)
 		}
 		return b.cleaning(in)
+	})
+	named("EndOnRecord", func(_ context.Context, in activities.EndOnRecordInput) (activities.EndOnRecordResult, error) {
+		b.called("end on record")
+		require.Equal(b.t, b.key.Name(), in.Job)
+		return b.onRecord, nil
 	})
 	named("Archive", func(_ context.Context, in activities.ArchiveInput) error {
 		b.called("archive")

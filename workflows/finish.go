@@ -48,8 +48,14 @@ func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
 }
 
 // onRecord is the outcome of an application whose files were cleaned already: a
-// reset took this history back, and the source keeps how the job ended.
+// reset took this history back, and the source keeps how the job ended. Of a job that
+// was handed to Stoker itself only its own record does.
 func (b *batchJob) onRecord(ctx workflow.Context) job.Outcome {
+	if b.request != nil && workflow.GetVersion(ctx, changeRecord, workflow.DefaultVersion, 1) == 1 {
+		if outcome := b.recorded(ctx); outcome != nil {
+			return *outcome
+		}
+	}
 	var loaded activities.LoadResult
 	options := registryOptions(ctx, "look up the end on record")
 	err := workflow.ExecuteActivity(options, registry.Load, activities.LoadInput{Key: b.key, Request: b.request}).Get(ctx, &loaded)
@@ -59,6 +65,27 @@ func (b *batchJob) onRecord(ctx workflow.Context) job.Outcome {
 	}
 	return job.Failed(job.ClassInfrastructure, job.PhaseCollecting,
 		"the application's files were cleaned away, and its job has no end on record")
+}
+
+// changeRecord is the version marker of histories that look for the job's own record.
+const changeRecord = "end-on-record"
+
+// recorded is how the job ended by its own record, nil if there is none.
+func (b *batchJob) recorded(ctx workflow.Context) *job.Outcome {
+	var end activities.EndOnRecordResult
+	err := b.throughOutages(ctx, func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(transferOptions(ctx, b.spec.Cluster, "look up the end on record"), transfer.EndOnRecord,
+			activities.EndOnRecordInput{Cluster: b.spec.Cluster, Job: b.key.Name()}).Get(ctx, &end)
+	})
+	if err != nil {
+		b.log.Error("the record could not be read", "error", err)
+	}
+	if err != nil || end.Outcome == nil {
+		return nil
+	}
+	b.settled = true
+	b.waitingAt, b.runningAt, b.endedAt = end.WaitingAt, end.RunningAt, end.EndedAt
+	return end.Outcome
 }
 
 // killTimeout bounds one Kill: the grace of the process group and the look that
@@ -237,7 +264,7 @@ func (b *batchJob) clean(ctx workflow.Context) {
 // without a worker keeps none: that does not hold up the end.
 func (b *batchJob) archive(ctx workflow.Context) {
 	err := workflow.ExecuteActivity(transferOptions(ctx, b.spec.Cluster, "archive the job's record"), transfer.Archive,
-		activities.ArchiveInput{Cluster: b.spec.Cluster, Record: b.record(ctx)}).Get(ctx, nil)
+		activities.ArchiveInput{Cluster: b.spec.Cluster, Record: b.record(ctx), EndedBefore: b.settled}).Get(ctx, nil)
 	if err != nil {
 		b.log.Error("record not archived", "error", err)
 	}
@@ -267,5 +294,5 @@ func (b *batchJob) release(ctx workflow.Context, summary string, record *job.Rec
 		MaximumAttempts: untilTimeout,
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.Clean,
-		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Record: record}).Get(ctx, nil)
+		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Record: record, EndedBefore: b.settled}).Get(ctx, nil)
 }

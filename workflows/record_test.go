@@ -60,6 +60,40 @@ func TestTheEndOnRecordStandsAfterAReset(t *testing.T) {
 	}
 }
 
+// Nobody but its own record keeps how a job ended that was handed to Stoker itself; it
+// is not written anew by the repetition.
+func TestTheOwnRecordStandsAfterAReset(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	lost := job.Outcome{Result: job.ResultLost, Message: "nobody knows"}
+	for name, row := range map[string]struct {
+		seen   job.Observation
+		record activities.EndOnRecordResult
+		want   job.Outcome
+	}{
+		"succeeded": {job.Observation{State: job.StateSucceeded, Released: true},
+			activities.EndOnRecordResult{Outcome: &job.Outcome{Result: job.ResultSucceeded}, RunningAt: at, EndedAt: at.Add(time.Minute)}, job.Outcome{Result: job.ResultSucceeded}},
+		"lost": {job.Observation{State: job.StateAbsent, Released: true}, activities.EndOnRecordResult{Outcome: &lost, EndedAt: at}, lost},
+		"no record": {job.Observation{State: job.StateSucceeded, Released: true}, activities.EndOnRecordResult{}, job.Failed(job.ClassInfrastructure, job.PhaseCollecting,
+			"the application's files were cleaned away, and its job has no end on record")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.key.Source, b.request = job.SourceAPI, &job.Request{}
+			b.observe = b.observing(row.seen)
+			b.onRecord = row.record
+			b.run()
+			require.Equal(t, row.want, b.outcome())
+			require.Len(t, b.cleans, 1)
+			require.Equal(t, row.record.Outcome != nil, b.cleans[0].EndedBefore)
+			if row.record.Outcome != nil {
+				require.Equal(t, row.record.EndedAt, b.records[0].EndedAt, "people see the times of the run that was")
+				require.Zero(t, b.count("report ended"))
+			}
+		})
+	}
+}
+
 // The history says "succeeded", the files are gone: the record decides.
 func TestCollectingWhatWasCleanedAsksTheRecord(t *testing.T) {
 	b := setup(t)

@@ -1,6 +1,9 @@
 package faults
 
 import (
+	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -11,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/stoker-spark/stoker/dev/faults/bench"
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -71,9 +75,14 @@ func run(j *bench.Job) string {
 
 // resetBefore resets a run to before it first scheduled an activity.
 func resetBefore(j *bench.Job, run, activity string) {
-	b := j.Bench
+	j.Bench.Helper()
+	resetRun(j.Bench, j.Key.WorkflowID(), run, activity)
+}
+
+// resetRun returns the run that repeats it.
+func resetRun(b *bench.Bench, id, run, activity string) string {
 	b.Helper()
-	history := b.Client.GetWorkflowHistory(b.Context(), j.Key.WorkflowID(), run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := b.Client.GetWorkflowHistory(b.Context(), id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for history.HasNext() {
 		event, err := history.Next()
 		require.NoError(b, err)
@@ -81,16 +90,17 @@ func resetBefore(j *bench.Job, run, activity string) {
 		if scheduled.GetActivityType().GetName() != activity {
 			continue
 		}
-		_, err = b.Client.ResetWorkflowExecution(b.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		reset, err := b.Client.ResetWorkflowExecution(b.Context(), &workflowservice.ResetWorkflowExecutionRequest{
 			Namespace:         client.DefaultNamespace,
-			WorkflowExecution: &common.WorkflowExecution{WorkflowId: j.Key.WorkflowID(), RunId: run},
+			WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: run},
 			Reason:            "the test wants it", WorkflowTaskFinishEventId: scheduled.GetWorkflowTaskCompletedEventId(),
 			RequestId: uuid.NewString(),
 		})
 		require.NoError(b, err)
-		return
+		return reset.GetRunId()
 	}
 	require.Fail(b, "never scheduled", activity)
+	return ""
 }
 
 // A run that forgets its launch meets the launch protocol's files.
@@ -129,6 +139,35 @@ func TestResetAfterEnd(t *testing.T) {
 		j.CheckEnd(bench.Complete)
 	}
 	require.Len(t, attemptDirs(j), 1)
+}
+
+// So does one of a job that only Stoker knows, however it ended: its record says it, and
+// stays as it was.
+func TestResetOfAnOwnJobAfterEnd(t *testing.T) {
+	b := newBench(t)
+	b.Worker()
+	f := newFront(b)
+	f.let()
+	failing := filepath.Join(b.Scratch, "failing.py")
+	require.NoError(t, os.WriteFile(failing, []byte("import sys\nsys.exit(3)\n"), 0o600))
+	status, _, data := f.call(http.MethodPost, "/v1/jobs", "fails", map[string]any{"file": "file://" + failing})
+	require.Equal(t, http.StatusCreated, status, "%s", data)
+	failed := f.ends(f.view(data).ID)
+	require.Equal(t, job.ResultFailed, failed.Outcome.Result)
+	for _, v := range []jobs.View{f.ends(f.submit("returns").ID), failed} {
+		key, ok := job.ParseName(v.ID)
+		require.True(t, ok)
+		described, err := b.Client.DescribeWorkflowExecution(b.Context(), key.WorkflowID(), "")
+		require.NoError(t, err)
+		for _, activity := range []string{"Load", "Reserve", "Stage", "Submit", "Observe", "Clean"} {
+			run := resetRun(b, key.WorkflowID(), described.GetWorkflowExecutionInfo().GetExecution().GetRunId(), activity)
+			_ = b.Client.GetWorkflow(b.Context(), key.WorkflowID(), run).Get(b.Context(), nil) // it fails as the job did
+			again := f.ends(v.ID)
+			require.Equal(t, v.Outcome, again.Outcome, "reset to before %s", activity)
+			require.Equal(t, v.Times.EndedAt, again.Times.EndedAt, "reset to before %s", activity)
+		}
+	}
+	require.Equal(t, 1, f.starts())
 }
 
 // startByHand starts a job's workflow as an operator would.
