@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -145,20 +146,23 @@ func TestFollowOnlyWhatRuns(t *testing.T) {
 // Of several workers one reads; when it is gone another does.
 func TestOneWorkerFollows(t *testing.T) {
 	t.Parallel()
-	b := setup(t).running()
-	others := make([]*cluster, 3)
-	stops := make([]func(), len(others))
-	for i := range others {
-		others[i] = &cluster{state: job.StateRunning, streams: b.cluster.streams}
-		stops[i] = b.follower(others[i], func(o *FollowerOptions) { o.Interval = 20 * time.Millisecond })
-		if i == 0 {
-			b.eventually("the first follows", func() bool { return b.lists(others[0]) > 0 })
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t).running()
+		others := make([]*cluster, 3)
+		stops := make([]func(), len(others))
+		for i := range others {
+			others[i] = &cluster{state: job.StateRunning, streams: b.cluster.streams}
+			stops[i] = b.follower(others[i], func(o *FollowerOptions) { o.Interval = DefaultInterval })
+			time.Sleep(time.Second)
 		}
-	}
-	b.eventually("the first follows", func() bool { return b.lists(others[0]) > 30 })
-	require.Zero(t, b.lists(others[1])+b.lists(others[2]))
-	stops[0]()
-	b.eventually("another follows", func() bool { return b.lists(others[1])+b.lists(others[2]) > 10 })
+		time.Sleep(time.Minute)
+		require.Greater(t, b.lists(others[0]), 20, "the first follows")
+		require.Zero(t, b.lists(others[1])+b.lists(others[2]))
+		stops[0]()
+		time.Sleep(abandonedAfter)
+		require.Greater(t, b.lists(others[1])+b.lists(others[2]), 3, "another follows")
+		require.Zero(t, b.lists(others[1])*b.lists(others[2]), "and only one")
+	})
 }
 
 func (b *bundle) lists(c *cluster) int {
