@@ -79,7 +79,8 @@ func (t *Transfer) EndOnRecord(ctx context.Context, in EndOnRecordInput) (EndOnR
 		return EndOnRecordResult{}, classify(err)
 	}
 	return EndOnRecordResult{
-		Outcome: &record.Outcome, WaitingAt: record.WaitingAt, RunningAt: record.RunningAt, EndedAt: record.EndedAt,
+		Outcome: &record.Outcome, Application: record.Application, Attempts: record.Attempts,
+		WaitingAt: record.WaitingAt, RunningAt: record.RunningAt, EndedAt: record.EndedAt,
 	}, nil
 }
 

@@ -87,8 +87,10 @@ type EndOnRecordInput struct {
 
 // EndOnRecordResult is how it ended then; an Outcome that is nil is no record.
 type EndOnRecordResult struct {
-	Outcome   *job.Outcome `json:"outcome,omitempty"`
-	WaitingAt time.Time    `json:"waitingAt,omitzero"`
-	RunningAt time.Time    `json:"runningAt,omitzero"`
-	EndedAt   time.Time    `json:"endedAt,omitzero"`
+	Outcome     *job.Outcome `json:"outcome,omitempty"`
+	Application string       `json:"application,omitempty"`
+	Attempts    int          `json:"attempts,omitempty"`
+	WaitingAt   time.Time    `json:"waitingAt,omitzero"`
+	RunningAt   time.Time    `json:"runningAt,omitzero"`
+	EndedAt     time.Time    `json:"endedAt,omitzero"`
 }

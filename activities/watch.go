@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -14,9 +15,12 @@ type WatchInput struct {
 	Cluster string `json:"cluster"`
 }
 
+// hintAgain is how often hints are tried again that Temporal did not take.
+const hintAgain = 5 * time.Second
+
 // WatchCluster hints to the workflow of every application that changed, until
 // it is cancelled or its worker stops. It may run twice for a moment, and
-// hints may be lost: they only make jobs look earlier.
+// hints may be lost with it: they only make jobs look earlier.
 func (c *Control) WatchCluster(ctx context.Context, in WatchInput) error {
 	cluster, err := c.clusters.of(in.Cluster)
 	if err != nil {
@@ -29,6 +33,19 @@ func (c *Control) WatchCluster(ctx context.Context, in WatchInput) error {
 	ended := make(chan error, 1)
 	go func() { ended <- changes(ctx, cluster.Manager, changed) }()
 	stopping := activity.GetWorkerStopChannel(ctx)
+	missed := map[job.Attempt]bool{}
+	again := time.NewTicker(hintAgain)
+	defer again.Stop()
+	hint := func(attempt job.Attempt) bool {
+		err := c.hints.Hint(ctx, attempt.WorkflowID)
+		if err == nil {
+			delete(missed, attempt)
+			return true
+		}
+		missed[attempt] = true
+		activity.GetLogger(ctx).Debug("hint not delivered", "job", attempt.Job, "error", err)
+		return false
+	}
 	for {
 		select {
 		case <-stopping:
@@ -37,8 +54,12 @@ func (c *Control) WatchCluster(ctx context.Context, in WatchInput) error {
 		case err := <-ended:
 			return classify(err)
 		case attempt := <-changed:
-			if err := c.hints.Hint(ctx, attempt.WorkflowID); err != nil && ctx.Err() == nil {
-				activity.GetLogger(ctx).Debug("hint not delivered", "job", attempt.Job, "error", err)
+			hint(attempt)
+		case <-again.C:
+			for attempt := range missed {
+				if !hint(attempt) {
+					break
+				}
 			}
 		}
 	}

@@ -67,6 +67,28 @@ func TestWatchClusterPassesOnWhatANotifierSays(t *testing.T) {
 	}
 }
 
+// What Temporal does not take now it is told of again.
+func TestHintsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.cluster.Manager = &notifierFake{changes: func(ctx context.Context, changed chan<- job.Attempt) error {
+		changed <- attempts("1")[0]
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	hints, stopped := 0, make(chan struct{})
+	b.hints.hint = func(id string) error {
+		require.Equal(t, "sparkjob-s-1", id)
+		if hints++; hints == 1 {
+			return errors.New("temporal is down")
+		}
+		close(stopped)
+		return nil
+	}
+	requireFailure(t, b.watch(stopped), job.CodeUnavailable, false)
+	require.Equal(t, 2, hints)
+}
+
 func TestWatchClusterEndsWithItsNotifier(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

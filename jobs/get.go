@@ -54,10 +54,16 @@ func (s *Service) Get(ctx context.Context, id string) (View, error) {
 		return s.linked(ofRecord(*record), record.RunID), nil
 	}
 	view = s.closed(ctx, view, info)
-	if recorded && !view.Ended() && !interrupted(info.GetStatus()) {
+	if recorded && (view.endsAs(*record) || !view.Ended() && !interrupted(info.GetStatus())) {
 		return s.linked(ofRecord(*record), record.RunID), nil
 	}
 	return view, nil
+}
+
+// endsAs: a run that repeats a job which had ended closes as its record says, and knows
+// less than that.
+func (v View) endsAs(r job.Record) bool {
+	return v.Ended() && v.Outcome.Result == r.Outcome.Result && v.Times.EndedAt.Equal(r.EndedAt)
 }
 
 func (s *Service) describe(ctx context.Context, id string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {

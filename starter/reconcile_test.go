@@ -89,6 +89,10 @@ func TestReconcile(t *testing.T) {
 	require.Equal(t, []string{"model-manage-closed"}, result.Ended, "Temporal knows that nobody moves it")
 	require.ElementsMatch(t, []string{"model-manage-lost", "model-manage-nowhere"}, result.Adopted,
 		"another namespace may look after what this one does not know: the adoption finds out")
+	for _, input := range temporal.inputs {
+		in, _ := input.([]any)[1].(workflows.Input)
+		require.True(t, in.Adopt, in.Key.ID)
+	}
 	require.Len(t, reporter.ended, 1)
 	require.Equal(t, job.MilestoneEnded, reporter.ended["closed"].Milestone)
 	require.Contains(t, reporter.ended["closed"].Outcome.Message, "could not tell how")

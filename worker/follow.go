@@ -42,7 +42,7 @@ func (w *Worker) followLogs(ctx context.Context) (wait func(), err error) {
 		}
 		var progressInterval time.Duration
 		if w.options.Config.Clusters[name].Type == config.TypeLocal {
-			progressInterval = archive.DefaultInterval // it reads a file here, and asks nobody
+			progressInterval = archive.DefaultInterval / 2 // with each look at the logs: it reads a file, and asks nobody
 		}
 		follower, err := archive.NewFollower(archive.FollowerOptions{
 			Cluster: name, Manager: cluster.Manager, Store: cluster.Logs, Logger: w.options.Logger, ProgressInterval: progressInterval,

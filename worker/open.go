@@ -70,7 +70,7 @@ func localOptions(c config.Config, name string, settings config.Cluster) local.O
 		Python:    cmp.Or(settings.Local.Python, os.Getenv("PYSPARK_PYTHON"), "python3"),
 		Java:      settings.Local.JavaHome, // the manager knows where else to look
 		Master:    settings.Spark.Master, Concurrency: settings.Local.Concurrency, Env: settings.Local.Env,
-		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace,
+		SecretsDir: settings.Local.SecretsDir, KillGrace: settings.Local.KillGrace, Events: settings.Logs.Follow,
 	}
 }
 

@@ -37,10 +37,7 @@ func (b *batchJob) adopt(ctx workflow.Context) *job.Outcome {
 		}
 		b.clearObstacle(ctx)
 		if found.Attempt == 0 {
-			return &job.Outcome{
-				Result: job.ResultLost, Phase: b.phase,
-				Message: "temporal had lost its workflow, and nothing of it is on cluster " + b.spec.Cluster,
-			}
+			return b.adoptNothing()
 		}
 		b.attempt, b.application = found.Attempt, found.Application
 		b.reserved, b.staged, b.sent = true, true, true
@@ -51,6 +48,17 @@ func (b *batchJob) adopt(ctx workflow.Context) *job.Outcome {
 		}
 		return nil
 	}
+}
+
+// adoptNothing is the outcome of a job of which its cluster has nothing.
+func (b *batchJob) adoptNothing() *job.Outcome {
+	b.repeated = true
+	words := "temporal had lost its workflow, and nothing of it is on cluster " + b.spec.Cluster
+	if b.request == nil && b.application == "" { // its document would name one
+		outcome := job.Failed(job.ClassInfrastructure, b.phase, "%s: it was not launched", words)
+		return &outcome
+	}
+	return &job.Outcome{Result: job.ResultLost, Phase: b.phase, Message: words}
 }
 
 // endUnsent ends a job that was about to be launched when its history was lost: it is

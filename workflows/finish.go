@@ -51,6 +51,7 @@ func (b *batchJob) collect(ctx workflow.Context) job.Outcome {
 // reset took this history back, and the source keeps how the job ended. Of a job that
 // was handed to Stoker itself only its own record does.
 func (b *batchJob) onRecord(ctx workflow.Context) job.Outcome {
+	b.repeated = true
 	if b.request != nil && workflow.GetVersion(ctx, changeRecord, workflow.DefaultVersion, 1) == 1 {
 		if outcome := b.recorded(ctx); outcome != nil {
 			return *outcome
@@ -84,6 +85,7 @@ func (b *batchJob) recorded(ctx workflow.Context) *job.Outcome {
 		return nil
 	}
 	b.settled = true
+	b.attempt, b.application, b.sent = max(end.Attempts, b.attempt), end.Application, end.Application != ""
 	b.waitingAt, b.runningAt, b.endedAt = end.WaitingAt, end.RunningAt, end.EndedAt
 	return end.Outcome
 }
@@ -264,7 +266,7 @@ func (b *batchJob) clean(ctx workflow.Context) {
 // without a worker keeps none: that does not hold up the end.
 func (b *batchJob) archive(ctx workflow.Context) {
 	err := workflow.ExecuteActivity(transferOptions(ctx, b.spec.Cluster, "archive the job's record"), transfer.Archive,
-		activities.ArchiveInput{Cluster: b.spec.Cluster, Record: b.record(ctx), EndedBefore: b.settled}).Get(ctx, nil)
+		activities.ArchiveInput{Cluster: b.spec.Cluster, Record: b.record(ctx), EndedBefore: b.settled || b.repeated}).Get(ctx, nil)
 	if err != nil {
 		b.log.Error("record not archived", "error", err)
 	}
@@ -294,5 +296,5 @@ func (b *batchJob) release(ctx workflow.Context, summary string, record *job.Rec
 		MaximumAttempts: untilTimeout,
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.Clean,
-		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Record: record, EndedBefore: b.settled}).Get(ctx, nil)
+		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Record: record, EndedBefore: b.settled || b.repeated}).Get(ctx, nil)
 }

@@ -47,6 +47,7 @@ func (b *batchJob) load(ctx, closing workflow.Context) *job.Outcome {
 		return endedBefore(loaded.Standing, job.PhaseLoading, "nothing was launched")
 	case b.adopted:
 		// What is wrong with it now does not undo its launch.
+		b.application = loaded.Standing.Application
 	case len(loaded.Problems) > 0:
 		return invalid(job.PhaseLoading, loaded.Problems)
 	}

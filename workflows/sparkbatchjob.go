@@ -61,8 +61,11 @@ type batchJob struct {
 	sent bool
 	// staged: the final report finds logs at the cluster.
 	staged bool
-	// settled: the document shows the job's end already; nothing is reported.
+	// settled: the job's end is on record already; nothing is reported.
 	settled bool
+	// repeated: an earlier history of the job went further than this one can, so what it
+	// has put on record is better.
+	repeated bool
 	// unconfirmed: nobody could say that the application is gone.
 	unconfirmed bool
 
@@ -181,7 +184,7 @@ func (b *batchJob) work(ctx, closing workflow.Context) (job.Outcome, error) {
 		if err != nil {
 			return job.Outcome{}, err
 		}
-		if b.stop.asked() || b.unconfirmed || b.adopted || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt) {
+		if b.settled || b.stop.asked() || b.unconfirmed || b.adopted || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt) {
 			return outcome, nil
 		}
 		if !b.retire(closing) {

@@ -237,7 +237,7 @@ func launchedBefore() (activities.SweepFindResult, error) {
 	return activities.SweepFindResult{Attempt: 2, Application: "app-2", Sent: true}, nil
 }
 
-func (b *bundle) adopt() { b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key, Adopt: true}) }
+func (b *bundle) adopt() { b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Adopt: true}) }
 
 func TestAdoptedJobIsNeverLaunched(t *testing.T) {
 	b := setup(t)
@@ -281,12 +281,36 @@ func TestAdoptionWaitsForTheOperator(t *testing.T) {
 	require.Equal(t, job.ResultSucceeded, b.outcome().Result)
 }
 
-func TestAdoptedJobWithoutADirectoryIsLost(t *testing.T) {
-	b := setup(t)
-	b.find(func() (activities.SweepFindResult, error) { return activities.SweepFindResult{}, nil })
-	b.adopt()
-	require.Equal(t, job.ResultLost, b.outcome().Result)
-	require.Zero(t, b.count("kill")+b.count("clean"), "there is nothing of it")
+// A job of which its cluster has nothing is lost, unless its document says that it was
+// never launched.
+func TestAdoptedJobWithoutADirectory(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		application string
+		request     *job.Request
+		want        job.Result
+	}{
+		"launched":           {"app-1", nil, job.ResultLost},
+		"not launched":       {"", nil, job.ResultFailed},
+		"without a document": {"", &job.Request{}, job.ResultLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			if b.request = row.request; row.request != nil {
+				b.key.Source = job.SourceAPI
+			}
+			load := b.load
+			b.load = func() (activities.LoadResult, error) {
+				result, err := load()
+				result.Standing.Application = row.application
+				return result, err
+			}
+			b.find(func() (activities.SweepFindResult, error) { return activities.SweepFindResult{}, nil })
+			b.adopt()
+			require.Equal(t, row.want, b.outcome().Result)
+			require.Zero(t, b.count("kill")+b.count("clean"), "there is nothing of it")
+		})
+	}
 }
 
 // One that was about to be launched is revoked, and then certain.

@@ -130,11 +130,11 @@ func TestOwnJarOnSpark(t *testing.T) {
 	require.Contains(t, o.log(failed.ID, "stderr"), "org.example.Nobody")
 }
 
-// tasks runs a job of six slow tasks.
+// tasks runs a job of slow tasks, of which Spark tells by twos and threes.
 const tasks = `import time
 from pyspark.sql import SparkSession
 context = SparkSession.builder.getOrCreate().sparkContext
-context.parallelize(range(6), 6).map(lambda x: time.sleep(2) or x).sum()
+context.parallelize(range(12), 12).map(lambda x: time.sleep(1) or x).sum()
 `
 
 // Who waits sees how far Spark is, although no driver here has a web UI.
@@ -157,7 +157,7 @@ func TestProgressOnSpark(t *testing.T) {
 	completed := map[int64]bool{}
 	for _, p := range seen {
 		require.EqualValues(t, 1, p.Jobs.Total)
-		require.EqualValues(t, 6, p.Tasks.Total)
+		require.EqualValues(t, 12, p.Tasks.Total)
 		completed[p.Tasks.Completed] = true
 	}
 	require.GreaterOrEqual(t, len(completed), 3, "tasks are seen to end one after the other: %v", completed)

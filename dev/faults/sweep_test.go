@@ -229,6 +229,6 @@ func TestReconcileEndsWhatIsNowhere(t *testing.T) {
 		require.NoError(t, err)
 		return j.Standing() == "ERROR"
 	})
-	require.Contains(t, j.Messages(), "nothing of it is on cluster")
+	require.Contains(t, j.Messages(), "it was not launched")
 	require.Empty(t, j.Starts())
 }

@@ -163,8 +163,8 @@ func TestResetOfAnOwnJobAfterEnd(t *testing.T) {
 			run := resetRun(b, key.WorkflowID(), described.GetWorkflowExecutionInfo().GetExecution().GetRunId(), activity)
 			_ = b.Client.GetWorkflow(b.Context(), key.WorkflowID(), run).Get(b.Context(), nil) // it fails as the job did
 			again := f.ends(v.ID)
-			require.Equal(t, v.Outcome, again.Outcome, "reset to before %s", activity)
-			require.Equal(t, v.Times.EndedAt, again.Times.EndedAt, "reset to before %s", activity)
+			again.Links, v.Links = jobs.Links{}, jobs.Links{}
+			require.Equal(t, v, again, "reset to before %s", activity)
 		}
 	}
 	require.Equal(t, 1, f.starts())

@@ -16,7 +16,8 @@
 //	SparkListenerJobEnd          Job ID, Job Result: Result
 //
 // All other events are passed over. Spark flushes the file at the beginning and end
-// of jobs and stages, and whenever its buffer (spark.eventLog.buffer.kb) is full.
+// of jobs and at the end of stages, and whenever 8 KiB have come together: a few
+// tasks. So of a stage with few, long tasks nothing is seen to run.
 //
 // Sources: EventLoggingListener, EventLogFileWriters, JsonProtocol and, for what is
 // counted how, AppStatusListener of Spark 3.5.

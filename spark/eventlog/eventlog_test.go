@@ -3,6 +3,7 @@ package eventlog_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -94,6 +95,8 @@ func TestWhatElseIsInTheDirectory(t *testing.T) {
 	var tail eventlog.Tail
 	_, err := tail.Read(t.Context(), filepath.Join(dir, "none"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = tail.Read(t.Context(), dir)
+	require.ErrorIs(t, err, fs.ErrNotExist, "nothing was written yet")
 	for name, content := range map[string]string{
 		"local-1": begin, "local-2.inprogress": begin, ".local-1.crc": begin,
 		"noise": strings.Repeat("x", 200_000) + "\n" + `{"Event":"SparkListenerJobStart","Job ID":` + "\n\n",
@@ -104,6 +107,10 @@ func TestWhatElseIsInTheDirectory(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "directory"), 0o700))
 	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(dir, "link")))
 	require.NoError(t, unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	endless, err := os.Create(filepath.Join(dir, "endless"))
+	require.NoError(t, err)
+	require.NoError(t, endless.Truncate(1<<30)) // a hole
+	require.NoError(t, endless.Close())
 	got, err := tail.Read(t.Context(), dir)
 	require.NoError(t, err)
 	require.Equal(t, job.Count{Total: 3, Running: 3}, got.Jobs)
@@ -125,6 +132,62 @@ func TestReadStopsWithItsContext(t *testing.T) {
 	require.EqualValues(t, 4, got.Tasks.Total, "and goes on")
 }
 
+// What Spark does to its counts when stages are shared or run again.
+func TestStagesOfSeveralJobs(t *testing.T) {
+	t.Parallel()
+	stage := func(event string, id int, more string) string {
+		return fmt.Sprintf(`{"Event":"SparkListener%s","Stage Info":{"Stage ID":%d,"Number of Tasks":2%s}}`, event, id, more)
+	}
+	task := func(event string, id int, reason string) string {
+		return fmt.Sprintf(`{"Event":"SparkListener%s","Stage ID":%d,"Task End Reason":{"Reason":%q}}`, event, id, reason)
+	}
+	jobStart := func(id int, stages ...int) string {
+		var infos []string
+		for _, s := range stages {
+			infos = append(infos, fmt.Sprintf(`{"Stage ID":%d,"Number of Tasks":2}`, s))
+		}
+		return fmt.Sprintf(`{"Event":"SparkListenerJobStart","Job ID":%d,"Stage Infos":[%s]}`, id, strings.Join(infos, ","))
+	}
+	jobEnd := func(id int) string {
+		return fmt.Sprintf(`{"Event":"SparkListenerJobEnd","Job ID":%d,"Job Result":{"Result":"JobSucceeded"}}`, id)
+	}
+	for name, row := range map[string]struct {
+		events []string
+		want   job.Progress
+	}{
+		"a stage whose output was lost runs again": {
+			[]string{
+				jobStart(0, 0, 1), stage("StageSubmitted", 0, ""), task("TaskStart", 0, ""), task("TaskEnd", 0, "Success"), stage("StageCompleted", 0, ""),
+				stage("StageSubmitted", 1, ""), stage("StageCompleted", 1, `,"Failure Reason":"fetch failed"`), stage("StageSubmitted", 0, ""),
+			},
+			job.Progress{Jobs: job.Count{Total: 1, Running: 1}, Stages: job.Count{Total: 2, Running: 1, Failed: 1}, Tasks: job.Count{Total: 4, Completed: 1}},
+		},
+		"a job begins while another's stage runs": {
+			[]string{
+				jobStart(0, 0, 1), stage("StageSubmitted", 0, ""), task("TaskStart", 0, ""), jobStart(1, 0, 2),
+				task("TaskEnd", 0, "Success"), stage("StageCompleted", 0, ""),
+			},
+			job.Progress{Jobs: job.Count{Total: 2, Running: 2}, Stages: job.Count{Total: 4, Completed: 2}, Tasks: job.Count{Total: 8, Completed: 2}},
+		},
+		"and ends": {
+			[]string{
+				jobStart(0, 0, 1), stage("StageSubmitted", 0, ""), jobStart(1, 0, 2), stage("StageCompleted", 0, ""), jobEnd(0), jobEnd(1),
+			},
+			job.Progress{Jobs: job.Count{Total: 2, Completed: 2}, Stages: job.Count{Total: 2, Completed: 2}, Tasks: job.Count{Total: 4}},
+		},
+		"killed tasks neither failed nor ended": {
+			[]string{jobStart(0, 0), task("TaskStart", 0, ""), task("TaskStart", 0, ""), task("TaskEnd", 0, "TaskKilled"), task("TaskEnd", 0, "ExceptionFailure")},
+			job.Progress{Jobs: job.Count{Total: 1, Running: 1}, Stages: job.Count{Total: 1}, Tasks: job.Count{Total: 2, Failed: 1}},
+		},
+	} {
+		var tally eventlog.Tally
+		for _, e := range row.events {
+			tally.Add([]byte(e))
+		}
+		require.Equal(t, row.want, tally.Progress(), name)
+	}
+}
+
 func FuzzTally(f *testing.F) {
 	for _, line := range lines(f) {
 		f.Add(append(append(line, '\n'), line...))
@@ -134,6 +197,9 @@ func FuzzTally(f *testing.F) {
 		for line := range bytes.Lines(data) {
 			tally.Add(bytes.TrimSuffix(line, []byte("\n")))
 		}
-		tally.Progress()
+		p := tally.Progress()
+		for _, c := range []job.Count{p.Jobs, p.Stages, p.Tasks} {
+			require.GreaterOrEqual(t, c.Running, int64(0))
+		}
 	})
 }

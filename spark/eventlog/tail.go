@@ -22,7 +22,7 @@ import (
 func Conf(dir string) map[string]string {
 	return map[string]string{
 		"spark.eventLog.enabled": "true", "spark.eventLog.dir": (&url.URL{Scheme: "file", Path: dir}).String(),
-		"spark.eventLog.buffer.kb": "1k", // a few tasks
+		"spark.eventLog.buffer.kb": "1k", // behind Java's own, of 8 KiB
 		// Spark 4 would write several files, and compress them.
 		"spark.eventLog.rolling.enabled": "false", "spark.eventLog.compress": "false",
 	}
@@ -33,6 +33,8 @@ const (
 	// maxLine bounds an event in bytes; a longer one is passed over. The beginning of
 	// a job takes a few kilobytes for each of its stages.
 	maxLine = 16 << 20
+	// longest is what no line of Spark's is longer than: it keeps strings in memory.
+	longest = 256 << 20
 	// maxFiles bounds the logs of one application: it has one for each SparkContext
 	// that it makes after another.
 	maxFiles = 100
@@ -48,11 +50,13 @@ type Tail struct {
 type file struct {
 	offset int64
 	tally  Tally
+	// broken: it holds a line without an end, so Spark did not write it.
+	broken bool
 }
 
 // Read counts what has been added and returns the sum of all logs, with no time. It
-// is fs.ErrNotExist if the directory is not there. When ctx ends it stops, and the
-// next call goes on.
+// is fs.ErrNotExist if there is none. When ctx ends it stops, and the next call goes
+// on.
 func (t *Tail) Read(ctx context.Context, dir string) (job.Progress, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -70,6 +74,9 @@ func (t *Tail) Read(ctx context.Context, dir string) (job.Progress, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // renamed: found with the next call
 			return job.Progress{}, err
 		}
+	}
+	if len(t.files) == 0 {
+		return job.Progress{}, fs.ErrNotExist
 	}
 	var sum job.Progress
 	for _, f := range t.files {
@@ -96,6 +103,9 @@ func (t *Tail) file(name string) *file {
 // read counts the whole lines beyond the offset. The program may put anything in
 // place of its log, so no link is followed and nothing waits.
 func (f *file) read(ctx context.Context, path string) error {
+	if f.broken {
+		return nil
+	}
 	in, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -108,6 +118,10 @@ func (f *file) read(ctx context.Context, path string) error {
 	var long []byte
 	for ctx.Err() == nil {
 		line, n, err := next(lines, &long)
+		if errors.Is(err, errEndless) {
+			f.broken = true
+			return nil
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -119,6 +133,8 @@ func (f *file) read(ctx context.Context, path string) error {
 	}
 	return nil
 }
+
+var errEndless = errors.New("a line has no end")
 
 // next returns a line that is whole, and the bytes that it took; only the beginning
 // of one that is too long or does not count. The line is valid until the next call.
@@ -133,6 +149,9 @@ func next(lines *bufio.Reader, long *[]byte) (line []byte, n int64, err error) {
 	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = lines.ReadSlice('\n')
 		n += int64(len(line))
+		if n > longest {
+			return nil, n, errEndless
+		}
 		if wanted && len(*long) <= maxLine {
 			*long = append(*long, line...)
 		}

@@ -23,8 +23,11 @@ type sparkJob struct {
 
 type stage struct {
 	tasks int64
-	// begun: submitted at least once. A stage whose result is there already never is.
+	// begun: something of it ran while its job did. A stage whose result is there
+	// already does not.
 	begun bool
+	// completed is undone when some of its output was lost and it is submitted again.
+	completed bool
 }
 
 // Progress is what was counted, with no time.
@@ -32,6 +35,9 @@ func (t *Tally) Progress() job.Progress {
 	sum := t.ended
 	for _, j := range t.running {
 		add(&sum, j.counts)
+	}
+	for _, c := range []*job.Count{&sum.Jobs, &sum.Stages, &sum.Tasks} {
+		c.Running = max(c.Running, 0) // of a stage that another job began
 	}
 	return sum
 }
@@ -111,24 +117,41 @@ func (t *Tally) Add(line []byte) {
 		t.each(e.StageInfo.ID, func(j *sparkJob, s *stage) {
 			s.begun = true
 			j.counts.Stages.Running++
+			if s.completed {
+				s.completed = false
+				j.counts.Stages.Completed--
+			}
 		})
 	case bytes.HasPrefix(line, stageCompleted):
-		t.each(e.StageInfo.ID, func(j *sparkJob, _ *stage) {
+		t.each(e.StageInfo.ID, func(j *sparkJob, s *stage) {
+			s.begun = true
 			j.counts.Stages.Running--
-			if e.StageInfo.FailureReason != "" {
+			switch {
+			case e.StageInfo.FailureReason != "":
 				j.counts.Stages.Failed++
-			} else {
+			case !s.completed:
+				s.completed = true
 				j.counts.Stages.Completed++
 			}
 		})
 	case bytes.HasPrefix(line, taskStart):
-		t.each(e.StageID, func(j *sparkJob, _ *stage) { j.counts.Tasks.Running++ })
+		t.each(e.StageID, func(j *sparkJob, s *stage) {
+			s.begun = true
+			j.counts.Tasks.Running++
+		})
 	case bytes.HasPrefix(line, taskEnd):
 		t.each(e.StageID, func(j *sparkJob, _ *stage) { j.taskEnd(e.EndReason.Reason) })
 	}
 }
 
+// maxRunning bounds the jobs that are counted at a time: each has a thread of the
+// driver's.
+const maxRunning = 10_000
+
 func (t *Tally) begin(e event) {
+	if len(t.running) == maxRunning {
+		return
+	}
 	j := &sparkJob{stages: make(map[int64]*stage, len(e.StageInfos))}
 	j.counts.Jobs = job.Count{Total: 1, Running: 1}
 	for _, s := range e.StageInfos {

@@ -54,7 +54,7 @@ func (o Options) command(dir jobDir, launch spark.Launch, defaults []byte) (comm
 		secrets[key] = name
 		delete(conf, key)
 	}
-	events := !o.elsewhere() && addEventLog(conf, secrets, defaults, dir)
+	events := o.Events && !o.elsewhere() && addEventLog(conf, secrets, defaults, dir)
 
 	argv := []string{filepath.Join(o.SparkHome, "bin", "spark-submit"), "--master", o.Master}
 	if o.DeployMode != "" {

@@ -53,6 +53,9 @@ type Options struct {
 	// executable's own "supervise" command.
 	Supervisor []string
 	Logger     *slog.Logger
+	// Events: drivers on this host write Spark's log of events into their job
+	// directories, for Progress. It takes about 3 KB for each task, without a limit.
+	Events bool
 	// Amend, if not nil, is given each launch as it was staged, before it is
 	// launched, and returns what is launched: what belongs to all applications of
 	// a cluster that is more than this host.

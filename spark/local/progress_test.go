@@ -21,6 +21,7 @@ func TestWhoNamesTheEventLogKeepsIt(t *testing.T) {
 		conf     map[string]string
 		defaults string
 		mode     string
+		off      bool
 		ours     bool
 	}{
 		"nobody":                    {ours: true},
@@ -29,8 +30,9 @@ func TestWhoNamesTheEventLogKeepsIt(t *testing.T) {
 		"a comment of a template":   {defaults: "# spark.eventLog.enabled true\n#spark.eventLog.dir x", ours: true},
 		"another key":               {defaults: "spark.x spark.eventLog.dir", ours: true},
 		"drivers on other machines": {mode: deployCluster},
+		"nobody reads it":           {off: true},
 	} {
-		o := Options{SparkHome: "/spark", DeployMode: row.mode}
+		o := Options{SparkHome: "/spark", DeployMode: row.mode, Events: !row.off}
 		cmd, err := o.command("/jobs/a/1", spark.Launch{Main: "main.py", Options: job.Options{Conf: row.conf}}, []byte(row.defaults))
 		require.NoError(t, err, name)
 		require.Equal(t, row.ours, cmd.events, name)
@@ -50,15 +52,16 @@ func TestSecretsAreBlottedOutOfEvents(t *testing.T) {
 		conf["spark.my.pin"] = "secret:pin"
 		return spark.Launch{Main: "main.py", Options: job.Options{Conf: conf}}
 	}
-	cmd, err := Options{SparkHome: "/spark"}.command("/jobs/a/1", launch(map[string]string{}), nil)
+	o := Options{SparkHome: "/spark", Events: true}
+	cmd, err := o.command("/jobs/a/1", launch(map[string]string{}), nil)
 	require.NoError(t, err)
 	require.True(t, cmd.events)
 	require.Contains(t, cmd.argv, `spark.redaction.regex=(?i)secret|password|token|access[.]?key|^spark\.my\.pin$`)
 
-	cmd, err = Options{SparkHome: "/spark"}.command("/jobs/a/1", launch(map[string]string{"spark.redaction.regex": "mine"}), nil)
+	cmd, err = o.command("/jobs/a/1", launch(map[string]string{"spark.redaction.regex": "mine"}), nil)
 	require.NoError(t, err)
 	require.False(t, cmd.events, "nobody knows what theirs would let through")
-	cmd, err = Options{SparkHome: "/spark"}.command("/jobs/a/1", launch(map[string]string{}), []byte("spark.redaction.regex mine\n"))
+	cmd, err = o.command("/jobs/a/1", launch(map[string]string{}), []byte("spark.redaction.regex mine\n"))
 	require.NoError(t, err)
 	require.False(t, cmd.events)
 }
@@ -72,8 +75,11 @@ func TestProgressWithoutEvents(t *testing.T) {
 	dir, err := m.dir(attempt)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(dir.path(dirEventLog), dirMode))
+	_, err = m.Progress(t.Context(), attempt)
+	require.Equal(t, job.CodeNotFound, job.CodeOf(err), "the driver has not begun to write")
+	require.NoError(t, os.WriteFile(dir.path(dirEventLog, "app.inprogress"), nil, fileMode))
 	progress, err := m.Progress(t.Context(), attempt)
-	require.NoError(t, err, "the driver has not begun to write")
+	require.NoError(t, err)
 	require.Zero(t, progress.Jobs)
 	require.WithinDuration(t, time.Now(), progress.Time, time.Minute)
 }

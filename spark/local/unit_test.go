@@ -119,7 +119,7 @@ func TestSparkDefaultsComeFirst(t *testing.T) {
 
 func TestCommand(t *testing.T) {
 	t.Parallel()
-	o := Options{SparkHome: "/spark", Master: "local[2]"}
+	o := Options{SparkHome: "/spark", Master: "local[2]", Events: true}
 	dir := jobDir("/jobs/a b/1")
 	cmd, err := o.command(dir, spark.Launch{
 		Name: "--odd name", Main: "main.py", Class: "a.B", Args: []string{"--name", "", "a,b"},
