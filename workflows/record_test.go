@@ -71,8 +71,11 @@ func TestTheOwnRecordStandsAfterAReset(t *testing.T) {
 		record activities.EndOnRecordResult
 		want   job.Outcome
 	}{
-		"succeeded": {job.Observation{State: job.StateSucceeded, Released: true},
-			activities.EndOnRecordResult{Outcome: &job.Outcome{Result: job.ResultSucceeded}, RunningAt: at, EndedAt: at.Add(time.Minute)}, job.Outcome{Result: job.ResultSucceeded}},
+		"succeeded": {
+			job.Observation{State: job.StateSucceeded, Released: true},
+			activities.EndOnRecordResult{Outcome: &job.Outcome{Result: job.ResultSucceeded}, RunningAt: at, EndedAt: at.Add(time.Minute)},
+			job.Outcome{Result: job.ResultSucceeded},
+		},
 		"lost": {job.Observation{State: job.StateAbsent, Released: true}, activities.EndOnRecordResult{Outcome: &lost, EndedAt: at}, lost},
 		"no record": {job.Observation{State: job.StateSucceeded, Released: true}, activities.EndOnRecordResult{}, job.Failed(job.ClassInfrastructure, job.PhaseCollecting,
 			"the application's files were cleaned away, and its job has no end on record")},

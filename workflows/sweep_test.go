@@ -237,7 +237,9 @@ func launchedBefore() (activities.SweepFindResult, error) {
 	return activities.SweepFindResult{Attempt: 2, Application: "app-2", Sent: true}, nil
 }
 
-func (b *bundle) adopt() { b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Adopt: true}) }
+func (b *bundle) adopt() {
+	b.env.ExecuteWorkflow(TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Adopt: true})
+}
 
 func TestAdoptedJobIsNeverLaunched(t *testing.T) {
 	b := setup(t)
