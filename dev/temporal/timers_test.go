@@ -58,7 +58,7 @@ func TestTimersAreFoundByTheirIndex(t *testing.T) {
 		require.NoError(rt, err)
 		got, err := db.RangeSelectFromTimerTasks(t.Context(), filter)
 		require.NoError(rt, err)
-		require.Equal(rt, len(want), len(got))
+		require.Len(rt, got, len(want))
 		for i := range want {
 			require.Equal(rt, want[i], got[i])
 		}
