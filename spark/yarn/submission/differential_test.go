@@ -271,7 +271,7 @@ func (j one) native(t *testing.T, c *cluster) string {
 }
 
 // representative jobs are what a short run submits of the table.
-var representative = []string{"arguments, Python", "configuration files", "files", "jars", "memory and cores"}
+var representative = []string{"arguments, Python", "files", "jars", "memory and cores"}
 
 // TestSameAsSparkSubmit submits each job both ways and compares all there is to see.
 func TestSameAsSparkSubmit(t *testing.T) {
