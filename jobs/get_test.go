@@ -93,6 +93,21 @@ func TestGetAClosedJob(t *testing.T) {
 	}
 }
 
+// A run that repeats a job which had ended closes with that end, and its record says more.
+func TestGetARepetition(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now()).end(completed, job.ResultSucceeded)
+	first := r.recordOf(job.ResultSucceeded)
+	first.RunID, first.SubmittedAt, first.EndedAt = "run-before", first.SubmittedAt.Add(-time.Hour), first.EndedAt.Add(-time.Hour)
+	b.put("lake", first)
+	require.Equal(t, "from the history", b.get("api-1").Outcome.Message, "it may have ended otherwise")
+	r.result.EndedAt = first.EndedAt
+	v := b.get("api-1")
+	require.Equal(t, "from the record", v.Outcome.Message)
+	require.True(t, first.SubmittedAt.Equal(v.Times.SubmittedAt), "not when it was repeated")
+}
+
 func TestGetAJobThatWasTerminated(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
