@@ -46,9 +46,6 @@ func TestWhatSparkCannot(t *testing.T) {
 	})
 
 	t.Run("JAR", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("the Python job's command line is quoted by the same code")
-		}
 		t.Parallel()
 		j := one{program: "probe.jar", class: "Probe", inHDFS: true, args: hostileArgs}
 		j.fields = func(in *submission.Input) {
