@@ -65,10 +65,9 @@ check-java:
 # Tests run what the build made: stoker-dev, PySpark and the real driver.
 export STOKER_BIN := $(CURDIR)/bin
 export SPARK_LOCAL_IP := 127.0.0.1
-TEST_PARALLEL ?= 4
 
 .PHONY: test
-test: build postgres systemd ## run the tests (about ten minutes on two cores; real Spark, kill -9 and all)
+test: build postgres systemd ## run the tests (twelve minutes on two cores; real Spark, kill -9 and all)
 	@.ci/suite "Go, product" $(GO) test -short -timeout 8m ./...
 	@.ci/suite "Python driver" $(VENV)/bin/python -m pytest -q -p no:cacheprovider driver/tests
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -short -timeout 20m -p 1 ./...
@@ -80,6 +79,18 @@ test-full: build postgres systemd ## run everything, with the race detector and 
 	@.ci/suite "Python driver" $(VENV)/bin/python -m pytest -q -p no:cacheprovider driver/tests
 	@.ci/suite "Go, development stack, end to end, faults" $(GO) -C dev test -count=1 -timeout 60m -p 1 ./...
 	@echo "all tests passed"
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: | check-go ## run every fuzz target for FUZZTIME (30s; a quarter of an hour in all)
+	@GO=$(GO) .ci/fuzz $(FUZZTIME)
+
+.PHONY: test-upgrade
+test-upgrade: build ## upgrade workers of an earlier version under running jobs (FROM=a commit or tag)
+	@[ -n "$(FROM)" ] || { echo "say what to upgrade from: make test-upgrade FROM=<commit or tag>"; exit 1; }
+	@rm -rf $(STATE)/before && mkdir -p $(STATE)/before && git archive $(FROM) | tar -x -C $(STATE)/before
+	@$(GO) -C $(STATE)/before build -o $(STATE)/before/bin/stoker ./cmd/stoker
+	@STOKER_BEFORE=$(STATE)/before/bin/stoker $(GO) -C dev test -count=1 -v -run TestUpgradeUnderRunningJobs ./faults
 
 .PHONY: bench bench-submit bench-hdfs bench-watching bench-large bench-api
 bench: build bench-tool ## measure against bare spark-submit, writing docs/benchmarks.json (ten minutes on a quiet machine)
@@ -124,7 +135,7 @@ yarn-tools: | check-go check-java
 	@$(GO) -C dev build -o $(TOOLS)/bin/ ./cmd/hadoop ./cmd/testrows
 
 .PHONY: goldens
-goldens: | check-go ## record the workflow histories that tests replay (frozen after the first release)
+goldens: | check-go ## record the workflow histories that tests replay and that are not there yet; the others are frozen
 	$(GO) -C dev run ./cmd/goldens $(CURDIR)/workflows/testdata/histories
 
 .PHONY: docs

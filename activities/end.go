@@ -114,19 +114,34 @@ func (t *Transfer) Clean(ctx context.Context, in CleanInput) error {
 	}
 	defer beat(ctx, nil)()
 	_, err = t.archiveLogs(ctx, cluster, in.Attempt, true)
-	if in.Record != nil {
-		err = errors.Join(err, keep(ctx, cluster, *in.Record, in.EndedBefore))
+	kept := in.Record == nil
+	if !kept {
+		unkept := keep(ctx, cluster, *in.Record, in.EndedBefore)
+		kept, err = unkept == nil, errors.Join(err, unkept)
 	}
 	if err != nil && activity.GetInfo(ctx).Attempt < storeTries {
 		return failure(err, job.CodeUnavailable, false)
 	}
 	if err != nil {
-		activity.GetLogger(ctx).Error("cleaned without an archive", "job", in.Attempt.Job, "cluster", in.Cluster, "error", err)
+		activity.GetLogger(ctx).Error("cleaning without an archive", "job", in.Attempt.Job, "cluster", in.Cluster, "error", err)
 	}
 	err = cluster.Manager.Release(ctx, in.Attempt)
 	if job.CodeOf(err) == job.CodeConflict {
 		// The application is not gone yet; that passes.
 		return failure(err, job.CodeUnavailable, false)
 	}
+	if err == nil && !kept {
+		// That may have made room. Without its record the job would be forgotten, and its key
+		// free again, so this is not given up.
+		err = keep(ctx, cluster, *in.Record, in.EndedBefore)
+		return failureOrNil(err)
+	}
 	return classify(err)
+}
+
+func failureOrNil(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure(err, job.CodeUnavailable, false)
 }

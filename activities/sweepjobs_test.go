@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +20,12 @@ import (
 type temporalFake struct {
 	namespace string
 	workflows map[string]WorkflowState
-	asked     []string
-	adopted   []job.Key
-	requests  []*job.Request
+	// terminated is what visibility says.
+	terminated []string
+	mu         sync.Mutex // several are asked for at a time
+	asked      []string
+	adopted    []job.Key
+	requests   []*job.Request
 }
 
 func (f *temporalFake) Namespace(context.Context) (string, string, error) {
@@ -29,6 +33,8 @@ func (f *temporalFake) Namespace(context.Context) (string, string, error) {
 }
 
 func (f *temporalFake) Workflow(_ context.Context, id string) (WorkflowState, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.asked = append(f.asked, id)
 	return f.workflows[id], nil
 }
@@ -36,6 +42,10 @@ func (f *temporalFake) Workflow(_ context.Context, id string) (WorkflowState, er
 func (f *temporalFake) Adopt(_ context.Context, key job.Key, request *job.Request) error {
 	f.adopted, f.requests = append(f.adopted, key), append(f.requests, request)
 	return nil
+}
+
+func (f *temporalFake) Terminated(context.Context, string, time.Time, time.Time) ([]string, error) {
+	return f.terminated, nil
 }
 
 func (f *temporalFake) Interrupted(context.Context, string) (InterruptedJob, error) {
@@ -243,21 +253,106 @@ func TestSweepFindTakesTheLastAttempt(t *testing.T) {
 func TestSweepAdopts(t *testing.T) {
 	t.Parallel()
 	b := setupSweep(t)
-	adopt := func(a job.Attempt) error {
-		_, err := sweepCall[any](b, "SweepAdopt", SweepAdoptInput{Cluster: "local", Attempt: a})
-		return err
+	adopt := func(a job.Attempt) SweepAdoptResult {
+		result, err := sweepCall[SweepAdoptResult](b, "SweepAdopt", SweepAdoptInput{Cluster: "local", Attempt: a})
+		require.NoError(t, err)
+		return result
 	}
-	require.NoError(t, adopt(job.AttemptOf("model-manage-7", 1)))
+	require.True(t, adopt(job.AttemptOf("model-manage-7", 1)).Adopted)
 	own := job.Key{Source: job.SourceAPI, ID: "x"}.Attempt(2)
-	requireFailure(t, adopt(own), job.CodeNotFound, true)
+	require.Equal(t, SweepAdoptResult{Unstaged: true}, adopt(own), "nothing says what it was")
 	dir := filepath.Join(b.root, own.Job, "2")
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, spark.FileRequest), []byte(`{"spec":{"file":"a.py"},"user":"ana"}`), 0o600))
-	require.NoError(t, adopt(own))
-	requireFailure(t, adopt(job.AttemptOf("model-manage-a_b-0123456789abcdef", 1)), job.CodeInvalid, true)
+	require.True(t, adopt(own).Adopted)
+	require.Zero(t, adopt(job.AttemptOf("model-manage-a_b-0123456789abcdef", 1)), "its document tells its id")
 	require.Equal(t, []job.Key{{Source: job.SourceModelManage, ID: "7"}, {Source: job.SourceAPI, ID: "x"}}, b.temporal.adopted)
 	require.Nil(t, b.temporal.requests[0])
 	require.Equal(t, "ana", b.temporal.requests[1].User)
+}
+
+func TestSweepUnknown(t *testing.T) {
+	t.Parallel()
+	b := setupSweep(t)
+	look := func(a job.Attempt) SweepUnknownResult {
+		result, err := sweepCall[SweepUnknownResult](b, "SweepUnknown", SweepAdoptInput{Cluster: "local", Attempt: a})
+		require.NoError(t, err)
+		return result
+	}
+	require.Zero(t, look(job.AttemptOf("model-manage-a_b-0123456789abcdef", 1)).Key)
+	require.Equal(t, SweepUnknownResult{Key: job.Key{Source: job.SourceModelManage, ID: "7"}, Spec: job.Spec{Cluster: "local"}},
+		look(job.AttemptOf("model-manage-7", 1)))
+	own := job.Key{Source: job.SourceAPI, ID: "x"}.Attempt(2)
+	dir := filepath.Join(b.root, own.Job, "2")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, spark.FileRequest),
+		[]byte(`{"spec":{"file":"hdfs:///x/a.jar","queue":"q","labels":{"a":"b"}},"user":"ana","cluster":"local","digest":"d"}`), 0o600))
+	left := look(own)
+	require.Equal(t, "d", left.Request.Digest)
+	require.Equal(t, job.Spec{
+		Kind: job.KindJAR, Name: "a.jar", User: "ana", Cluster: "local", Queue: "q", Labels: map[string]string{"a": "b"},
+	}, left.Spec)
+	require.Nil(t, left.Outcome)
+	require.NoError(t, b.cluster.Logs.PutRecord(t.Context(), job.Record{ID: own.Job, Outcome: job.Outcome{Result: job.ResultSucceeded}}))
+	require.Equal(t, job.ResultSucceeded, look(own).Outcome.Result)
+}
+
+// A job that was terminated before anything was reserved is told by Temporal alone, which
+// is asked for each again: visibility may be late.
+func TestSweepListFindsWhatIsNowhere(t *testing.T) {
+	t.Parallel()
+	b := setupSweep(t)
+	for _, c := range []struct {
+		id    string
+		state WorkflowState
+	}{
+		{"sparkjob-api-nowhere", WorkflowState{Found: true, Interrupted: true, ClosedAt: time.Now().Add(-long)}},
+		{"sparkjob-api-between", WorkflowState{Found: true, Interrupted: true, ClosedAt: time.Now().Add(-long)}},
+		{"sparkjob-api-recorded", WorkflowState{Found: true, Interrupted: true, ClosedAt: time.Now().Add(-long)}},
+		{"sparkjob-api-just-now", WorkflowState{Found: true, Interrupted: true, ClosedAt: time.Now().Add(-time.Minute)}},
+		{"sparkjob-api-reset", WorkflowState{Found: true, Open: true}},
+		{"sparkjob-api-gone", WorkflowState{}},
+		{"sparkjob-model-manage-somewhere", WorkflowState{Found: true, Interrupted: true, ClosedAt: time.Now().Add(-long)}},
+		{"something-else", WorkflowState{Found: true, Interrupted: true, ClosedAt: time.Now().Add(-long)}},
+	} {
+		b.temporal.workflows[c.id] = c.state
+		b.temporal.terminated = append(b.temporal.terminated, c.id)
+	}
+	require.NoError(t, b.cluster.Logs.PutRecord(t.Context(), job.Record{ID: "api-recorded", Outcome: job.Outcome{Result: job.ResultFailed}}))
+	somewhere := b.attemptOf("somewhere", 1, "here", spark.FileIntent)
+	between := filepath.Join(b.root, "api-between", "1")
+	require.NoError(t, os.MkdirAll(between, 0o700))
+	reservation, err := json.Marshal(spark.Reservation{
+		Application: "app", Attempt: job.AttemptOf("api-between", 1), Installation: "here", CreatedAt: time.Now().Add(-long),
+	})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(between, spark.FileReservation), reservation, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(between, spark.FileReleased), nil, 0o600))
+	require.ElementsMatch(t, []Finding{
+		{Verdict: VerdictInterrupted, Attempt: somewhere, Application: "app-somewhere"},
+		{Verdict: VerdictInterrupted, Attempt: job.AttemptOf("api-nowhere", 1), Nowhere: true},
+		{Verdict: VerdictInterrupted, Attempt: job.AttemptOf("api-between", 1), Nowhere: true},
+	}, b.list().Findings)
+}
+
+// What Temporal does not know stays, and must not hide what can be ended.
+func TestSweepListIsNotFullOfTheUnknown(t *testing.T) {
+	t.Parallel()
+	b := setupSweep(t)
+	for i := range mostFound + 1 {
+		b.attemptOf("a"+strconv.Itoa(i), 1, "here", spark.FileIntent)
+	}
+	b.closed(b.attemptOf("z", 1, "here", spark.FileIntent), true, long)
+	result := b.list()
+	require.Len(t, result.Findings, mostFound+1)
+	require.True(t, result.More)
+	count := 0
+	for _, f := range result.Findings {
+		if f.Verdict == VerdictInterrupted {
+			count++
+		}
+	}
+	require.Equal(t, 1, count)
 }
 
 // old makes a tree as old as it says.

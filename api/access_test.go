@@ -19,6 +19,8 @@ var accessTable = map[string]struct {
 	want       [6]int // of callers
 }{
 	"GET /healthz":      {"/healthz", "", [6]int{200, 200, 200, 200, 200, 200}},
+	"HEAD /healthz":     {"/healthz", "", [6]int{200, 200, 200, 200, 200, 200}},
+	"HEAD /readyz":      {"/readyz", "", [6]int{200, 200, 200, 200, 200, 200}},
 	"GET /readyz":       {"/readyz", "", [6]int{200, 200, 200, 200, 200, 200}},
 	"GET /openapi.yaml": {"/openapi.yaml", "", [6]int{200, 200, 200, 200, 200, 200}},
 	"GET /metrics":      {"/metrics", "", [6]int{401, 403, 403, 200, 403, 200}},

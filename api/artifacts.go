@@ -62,7 +62,7 @@ func (s *Server) putArtifact(c echo.Context) error {
 	}
 	if !there {
 		status = http.StatusCreated
-		if size, err = s.options.Jobs.PutArtifact(ctx, cluster, artifact, c.Request().Body); err != nil {
+		if size, err = s.options.Jobs.PutArtifact(ctx, cluster, artifact, c.Request().ContentLength, c.Request().Body); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +30,7 @@ func sum(content string) string {
 // upload puts a file beside the API.
 func (b *bundle) upload(t *testing.T, content string) {
 	t.Helper()
-	_, err := b.service.PutArtifact(t.Context(), "local", jobspec.Artifact{SHA256: sum(content), Name: "a.py"}, strings.NewReader(content))
+	_, err := b.service.PutArtifact(t.Context(), "local", jobspec.Artifact{SHA256: sum(content), Name: "a.py"}, -1, strings.NewReader(content))
 	require.NoError(t, err)
 }
 
@@ -83,6 +84,8 @@ func TestUploadsThatAreRefusedLeaveNothing(t *testing.T) {
 	b := setup(t)
 	large := strings.Repeat("x", maxUpload+1)
 	b.problem(b.put(sum(large), "a.py", strings.NewReader(large)), http.StatusRequestEntityTooLarge)
+	// Without a length, it is counted.
+	b.problem(b.put(sum(large), "a.py", struct{ io.Reader }{strings.NewReader(large)}), http.StatusRequestEntityTooLarge)
 	p := b.problem(b.put(sum("a"), "a.py", strings.NewReader("b")), http.StatusUnprocessableEntity)
 	require.Contains(t, p.Detail, sum("b"), "what it is")
 	for _, row := range []struct{ digest, query, field string }{
@@ -91,6 +94,10 @@ func TestUploadsThatAreRefusedLeaveNothing(t *testing.T) {
 		{sum("a"), "", "artifact: "},
 		{sum("a"), "name=..", "artifact: "},
 		{sum("a"), "name=a%2Fb", "artifact: "},
+		{sum("a"), "name=.used", "artifact: the artifact's name \".used\" is the store's own"},
+		{sum("a"), "name=.a.py.tmp-x", "artifact: the artifact's name \".a.py.tmp-x\" is the store's own"},
+		{sum("a"), "name=a%00", "name: holds a control character"},
+		{sum("a"), "name=a&cluster=%ff", "cluster: is not UTF-8"},
 		{sum("a"), "name=a&name=b", "name: "},
 		{sum("a"), "name=a&nmae=b", "nmae: "},
 		{sum("a"), "name=a&cluster=moon", "cluster: "},
@@ -98,16 +105,40 @@ func TestUploadsThatAreRefusedLeaveNothing(t *testing.T) {
 		r := b.request("ana", http.MethodPut, "/v1/artifacts/"+row.digest+"?"+row.query, strings.NewReader("a"))
 		p := b.problem(b.send(r), http.StatusBadRequest)
 		require.True(t, strings.HasPrefix(p.Problems[0], row.field), "%q", p.Problems)
+		require.Equal(t, http.StatusBadRequest, b.do("ana", http.MethodHead, "/v1/artifacts/"+row.digest+"?"+row.query, "").StatusCode)
 	}
 	most := strings.Repeat("x", maxUpload)
 	require.Empty(t, b.uploads())
 	require.Equal(t, http.StatusCreated, b.put(sum(most), "a.py", strings.NewReader(most)).StatusCode)
 }
 
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func (unread) Close() error { return nil }
+
+func TestAnUploadThatIsAnnouncedTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := httptest.NewRequest(http.MethodPut, "/v1/artifacts/"+sum("x")+"?name=a.py", unread{t})
+	r.Header.Set("Authorization", "Bearer "+tokens["ana"])
+	r.ContentLength = maxUpload + 1
+	w := httptest.NewRecorder()
+	b.server.ServeHTTP(w, r.WithContext(t.Context()))
+	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code, w.Body.String())
+	require.Contains(t, w.Body.String(), "it has more than 1048576 bytes")
+	require.Empty(t, b.uploads())
+}
+
 func TestUploadWithoutRoom(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.jobs.putArtifact = func(context.Context, string, jobspec.Artifact, io.Reader) (int64, error) {
+	b.jobs.putArtifact = func(context.Context, string, jobspec.Artifact, int64, io.Reader) (int64, error) {
 		return 0, job.Errorf(job.CodeUnavailable, "store it: free space there: %w", store.Full(syscall.ENOSPC))
 	}
 	got := b.put(sum("a"), "a.py", strings.NewReader("a"))
@@ -131,9 +162,9 @@ func TestAnUploadThatIsCutOffLeavesNothing(t *testing.T) {
 	b := setup(t)
 	done := make(chan struct{})
 	put := b.jobs.putArtifact
-	b.jobs.putArtifact = func(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error) {
+	b.jobs.putArtifact = func(ctx context.Context, cluster string, a jobspec.Artifact, size int64, content io.Reader) (int64, error) {
 		defer close(done)
-		return put(ctx, cluster, a, content)
+		return put(ctx, cluster, a, size, content)
 	}
 	r := b.request("ana", http.MethodPut, "/v1/artifacts/"+sum("half of it")+"?name=a.py", &cutOff{})
 	_, err := b.client.Do(r) //nolint:bodyclose // there is none

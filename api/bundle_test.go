@@ -34,10 +34,10 @@ type jobsFake struct {
 	list        func(jobs.Query) (jobs.Page, error)
 	cancel      func(id, by, reason string) (bool, error)
 	rerun       func(id string) (jobs.View, error)
-	log         func(v jobs.View, attempt int, stream string) (*jobs.Log, error)
+	log         func(ctx context.Context, v jobs.View, attempt int, stream string) (*jobs.Log, error)
 	clusterOf   func(name string) (string, error)
 	hasArtifact func(ctx context.Context, cluster string, a jobspec.Artifact) (int64, bool, error)
-	putArtifact func(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error)
+	putArtifact func(ctx context.Context, cluster string, a jobspec.Artifact, size int64, content io.Reader) (int64, error)
 	clusters    func() ([]jobs.ClusterView, error)
 	// turn is both Drain and, with by "resume", Resume.
 	turn  func(cluster, by, reason string) (jobs.ClusterView, error)
@@ -56,8 +56,8 @@ func (f *jobsFake) Cancel(_ context.Context, id, by, reason string) (bool, error
 }
 func (f *jobsFake) Rerun(_ context.Context, id string) (jobs.View, error) { return f.rerun(id) }
 
-func (f *jobsFake) Log(v jobs.View, attempt int, stream string) (*jobs.Log, error) {
-	return f.log(v, attempt, stream)
+func (f *jobsFake) Log(ctx context.Context, v jobs.View, attempt int, stream string) (*jobs.Log, error) {
+	return f.log(ctx, v, attempt, stream)
 }
 func (f *jobsFake) ClusterOf(name string) (string, error) { return f.clusterOf(name) }
 
@@ -65,8 +65,8 @@ func (f *jobsFake) HasArtifact(ctx context.Context, cluster string, a jobspec.Ar
 	return f.hasArtifact(ctx, cluster, a)
 }
 
-func (f *jobsFake) PutArtifact(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error) {
-	return f.putArtifact(ctx, cluster, a, content)
+func (f *jobsFake) PutArtifact(ctx context.Context, cluster string, a jobspec.Artifact, size int64, content io.Reader) (int64, error) {
+	return f.putArtifact(ctx, cluster, a, size, content)
 }
 func (f *jobsFake) Clusters(context.Context) ([]jobs.ClusterView, error) { return f.clusters() }
 func (f *jobsFake) Drain(_ context.Context, cluster, by, reason string) (jobs.ClusterView, error) {
@@ -190,7 +190,7 @@ func setup(t testing.TB, change ...func(*Options)) *bundle {
 		hasArtifact: b.service.HasArtifact,
 		putArtifact: b.service.PutArtifact,
 		clusters: func() ([]jobs.ClusterView, error) {
-			return []jobs.ClusterView{{Name: "local", Default: true, Workers: 1, OpenJobs: 2, Profiles: []string{"big"}}}, nil
+			return []jobs.ClusterView{{Name: "local", Default: true, Master: "local[2]", DeployMode: "client", Workers: 1, OpenJobs: 2, Profiles: []string{"big"}}}, nil
 		},
 		turn: func(cluster, by, reason string) (jobs.ClusterView, error) {
 			if cluster != "local" {

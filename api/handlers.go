@@ -84,6 +84,9 @@ func (s *Server) submit(c echo.Context) error {
 		if in.Key = strings.TrimSpace(keys[0]); in.Key == "" {
 			return refuse(http.StatusBadRequest, "Idempotency-Key: is empty")
 		}
+		if problem := job.TextProblem(in.Key); problem != "" {
+			return refuse(http.StatusBadRequest, "Idempotency-Key: %s", problem)
+		}
 	}
 	view, created, err := s.options.Jobs.Submit(c.Request().Context(), in)
 	if err != nil {
@@ -117,12 +120,16 @@ func (s *Server) push(c echo.Context) error {
 // visible returns a job that the caller may see: a user's own, and everything for an
 // administrator. Others' are not there.
 func (s *Server) visible(c echo.Context) (jobs.View, error) {
-	view, err := s.options.Jobs.Get(c.Request().Context(), c.Param("id"))
+	id, err := pathParameter(c, "id")
+	if err != nil {
+		return jobs.View{}, err
+	}
+	view, err := s.options.Jobs.Get(c.Request().Context(), id)
 	if err != nil {
 		return jobs.View{}, err
 	}
 	if user := caller(c); view.User != user.Name && !user.Has(RoleAdmin) {
-		return jobs.View{}, job.Errorf(job.CodeNotFound, "there is no job %q", job.Head(c.Param("id"), 100))
+		return jobs.View{}, job.Errorf(job.CodeNotFound, "there is no job %q", job.Head(id, 100))
 	}
 	return view, nil
 }
@@ -168,6 +175,11 @@ func parameters(c echo.Context, known ...string) (values url.Values, problems []
 		case len(values[name]) > 1 && name != "label":
 			problems = append(problems, name+": is given more than once")
 		}
+		for _, value := range values[name] {
+			if problem := job.TextProblem(value); problem != "" {
+				problems = append(problems, job.Head(name, 100)+": "+problem)
+			}
+		}
 	}
 	return values, problems
 }
@@ -176,12 +188,14 @@ func parameters(c echo.Context, known ...string) (values url.Values, problems []
 // it came if that has escapes which matter, such as "%2F", and leaves them in.
 func pathParameter(c echo.Context, name string) (string, error) {
 	value := c.Param(name)
-	if c.Request().URL.RawPath == "" {
-		return value, nil
+	if c.Request().URL.RawPath != "" {
+		var err error
+		if value, err = url.PathUnescape(value); err != nil {
+			return "", refuse(http.StatusBadRequest, "%s: cannot be read", name)
+		}
 	}
-	value, err := url.PathUnescape(value)
-	if err != nil {
-		return "", refuse(http.StatusBadRequest, "%s: cannot be read", name)
+	if problem := job.TextProblem(value); problem != "" {
+		return "", refuse(http.StatusBadRequest, "%s: %s", name, problem)
 	}
 	return value, nil
 }

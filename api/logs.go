@@ -77,7 +77,8 @@ func (s *Server) logs(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := s.options.Jobs.Log(view, request.attempt, request.stream)
+	ctx := c.Request().Context()
+	log, err := s.options.Jobs.Log(ctx, view, request.attempt, request.stream)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,6 @@ func (s *Server) logs(c echo.Context) error {
 		}
 		defer done()
 	}
-	ctx := c.Request().Context()
 	// In this order: what is finished before the log is opened is all in it.
 	finished, missing, err := log.Finished(ctx)
 	if err != nil {

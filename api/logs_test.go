@@ -49,7 +49,7 @@ func TestLogRanges(t *testing.T) {
 	for query, want := range map[string]struct{ body, offset string }{
 		"": {"0123456789", "0"}, "?offset=4": {"456789", "4"}, "?offset=-3": {"789", "7"}, "?offset=-99": {"0123456789", "0"}, "?offset=99": {"", "99"},
 		"?limit=4": {"0123", "0"}, "?limit=0": {"", "0"}, "?offset=-3&limit=2": {"78", "7"}, "?limit=999": {"0123456789", "0"},
-		"?stream=stdout&attempt=1&follow=false": {"0123456789", "0"}, "?stream=stderr": {"", "0"}, "?attempt=2": {"", "0"}, "?follow=true&limit=3": {"012", "0"},
+		"?stream=stdout&attempt=1&follow=false": {"0123456789", "0"}, "?stream=stderr": {"", "0"}, "?follow=true&limit=3": {"012", "0"},
 	} {
 		got := b.get("ana", "/v1/jobs/api-1/logs"+query)
 		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
@@ -64,6 +64,11 @@ func TestLogRanges(t *testing.T) {
 	got = b.get("ana", "/v1/jobs/api-1/logs")
 	require.Equal(t, "true", got.Header.Get("Stoker-Log-Finished"))
 	require.Equal(t, "stderr: 5 bytes are missing", got.Header.Get("Stoker-Log-Missing"))
+
+	for _, query := range []string{"attempt=2", "attempt=99&follow=true"} {
+		p := b.problem(b.get("ana", "/v1/jobs/api-1/logs?"+query), http.StatusNotFound)
+		require.Contains(t, p.Detail, "or it has not begun")
+	}
 
 	for query, want := range map[string]string{
 		"offset=x": "offset: ", "limit=-1": "limit: ", "attempt=0": "attempt: ", "follow=yes": "follow: ", "stream=progress": "stream: ",

@@ -71,7 +71,7 @@ type recorder struct {
 }
 
 func (r recorder) RoundTrip(request *http.Request) (*http.Response, error) {
-	sent := &bytes.Buffer{}
+	sent := &lockedBuffer{}
 	if request.Body != nil {
 		body := request.Body
 		request = request.Clone(request.Context())
@@ -99,6 +99,25 @@ func (r recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		r.hold(request, sent.Bytes(), response, received)
 	}
 	return response, err
+}
+
+// lockedBuffer may be read while a request is still being sent: it may be refused before
+// it is all there.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) Bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.buffer.Bytes())
 }
 
 // hold fails the test if a response is none that the description allows, or if a request

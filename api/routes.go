@@ -42,7 +42,9 @@ type route struct {
 func table() []route {
 	return []route{
 		{http.MethodGet, "/healthz", accessAll, (*Server).healthz},
+		{http.MethodHead, "/healthz", accessAll, (*Server).healthz},
 		{http.MethodGet, "/readyz", accessAll, (*Server).readyz},
+		{http.MethodHead, "/readyz", accessAll, (*Server).readyz},
 		{http.MethodGet, "/openapi.yaml", accessAll, (*Server).openapi},
 		{http.MethodGet, "/metrics", accessMetrics, (*Server).metrics},
 

@@ -2,14 +2,12 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +76,8 @@ func TestSubmitRefuses(t *testing.T) {
 		"two keys":       {func(r *http.Request) { r.Header["Idempotency-Key"] = []string{"a", "b"} }, "{}", 400},
 		"one key, twice": {func(r *http.Request) { r.Header["Idempotency-Key"] = []string{"a", "a"} }, "{}", 400},
 		"empty key":      {func(r *http.Request) { r.Header.Set("Idempotency-Key", " ") }, "{}", 400},
+		"key, no text":   {func(r *http.Request) { r.Header.Set("Idempotency-Key", "\xff") }, "{}", 400},
+		"key, control":   {func(r *http.Request) { r.Header.Set("Idempotency-Key", "a\u0085b") }, "{}", 400},
 	} {
 		r := b.request("ana", http.MethodPost, "/v1/jobs", strings.NewReader(row.body))
 		if row.change != nil {
@@ -219,6 +219,7 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, "no worker serves any cluster", b.problem(got, http.StatusServiceUnavailable).Detail)
 	require.Equal(t, "5", got.Header.Get("Retry-After"))
 	require.Equal(t, http.StatusOK, b.get("", "/healthz").StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable, b.do("", http.MethodHead, "/readyz", "").StatusCode)
 }
 
 func TestCancelAndRerun(t *testing.T) {
@@ -259,6 +260,23 @@ func TestPushTakesAnyID(t *testing.T) {
 	}
 }
 
+// What has escapes in an address may hold any bytes.
+func TestAddressesThatAreNoText(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.jobs.get = func(id string) (jobs.View, error) { require.Equal(t, "api-1", id); return ofAna(id), nil }
+	b.jobs.push = func(string) (jobs.View, bool, error) { t.Error("it was pushed"); return jobs.View{}, false, nil }
+	for _, id := range []string{"%FF", "%ff", "a%00", "api-1%0a", "%C2%85"} {
+		for _, suffix := range []string{"", "/logs"} {
+			b.problem(b.get("root", "/v1/jobs/"+id+suffix), http.StatusBadRequest)
+		}
+		for _, path := range []string{"/v1/jobs/%s/cancel", "/v1/jobs/%s/rerun", "/v1/model-manage/jobs/%s", "/v1/clusters/%s/drain", "/v1/clusters/%s/resume"} {
+			b.problem(b.do("root", http.MethodPost, fmt.Sprintf(path, id), ""), http.StatusBadRequest)
+		}
+	}
+	b.view(b.get("root", "/v1/jobs/%61pi%2D1"), http.StatusOK)
+}
+
 func TestListParameters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -278,7 +296,9 @@ func TestListParameters(t *testing.T) {
 		"limit=0": "limit: ", "limit=501": "limit: ", "limit=x": "limit: ", "limit=-1": "limit: ", "limit=1&limit=2": "limit: is given more",
 		"since=yesterday": "since: ", "until=2026-01-01": "until: ", "since=0001-01-01T00:00:00Z": "since: ", "label=a": "label: must be",
 		"label=a%3D1&label=a%3D2": "label: no job has two", "user=a&user=b": "user: is given more", "usr=a": "usr: is no parameter", "limit=1;user=x": "query: ",
-		"%zz": "query: ",
+		"%zz": "query: ", "user=%ff": "user: is not UTF-8", "queue=a%00": "queue: holds a control character", "cluster=%C2%85": "cluster: holds a control",
+		"label=a%3D%ff": "label: is not UTF-8", "label=a%3Db&label=%0A%3D": "label: holds a control", "cursor=%ff": "cursor: is not UTF-8",
+		"phase=%80": "phase: is not UTF-8", "outcome=%80": "outcome: is not UTF-8",
 	} {
 		p := b.problem(b.get("root", "/v1/jobs?"+query), http.StatusBadRequest)
 		require.True(t, strings.HasPrefix(p.Problems[0], want), "%q", p.Problems)
@@ -377,55 +397,6 @@ func TestUsersAreReadAgain(t *testing.T) {
 	require.True(t, known("ana"))
 	require.Len(t, warned, 2, "and again after it was well")
 }
-
-// Whatever comes in is answered, never with 500, and starts nothing but what is asked for.
-func FuzzRequests(f *testing.F) {
-	f.Add("POST", "/v1/jobs", "Idempotency-Key: a\nContent-Type: application/json", []byte(`{"file":"hdfs:/x.py"}`))
-	f.Add("GET", "/v1/jobs?label=a=b&since=2026-01-01T00:00:00Z", "X-Request-Id: x", []byte{})
-	f.Add("PUT", "/v1/artifacts/"+sum("a")+"?name=a.py", "", []byte("a"))
-	f.Add("GET", "/v1/jobs/api-1/logs?offset=-5&limit=3&attempt=1&stream=stderr", "", []byte{})
-	f.Add("POST", "/v1/jobs/api-1/cancel", "Content-Type: application/json", []byte(`{"reason":"x"}`))
-	f.Add("POST", "/v1/model-manage/jobs/%2F", "", []byte{})
-	b := setup(f)
-	starts := 0
-	b.jobs.submit = func(in jobs.Submission) (jobs.View, bool, error) {
-		if len(in.Body) > maxBody || in.User == "" {
-			f.Error("a submission that the API must refuse")
-		}
-		starts++
-		return ofAna("api-1"), true, nil
-	}
-	f.Fuzz(func(t *testing.T, method, target, headers string, body []byte) {
-		if strings.Contains(target, "follow") {
-			t.Skip("goes on until it is stopped")
-		}
-		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: x\r\n\r\n")))
-		if err != nil {
-			t.Skip("no HTTP")
-		}
-		for line := range strings.SplitSeq(headers, "\n") {
-			if name, value, ok := strings.Cut(line, ": "); ok {
-				r.Header.Add(name, value)
-			}
-		}
-		r.Header.Set("Authorization", "Bearer "+tokens["root"])
-		r.Body, r.ContentLength = struct {
-			*bytes.Reader
-			nopCloser
-		}{Reader: bytes.NewReader(body)}, int64(len(body))
-		before, w := starts, httptest.NewRecorder()
-		b.server.ServeHTTP(w, r.WithContext(t.Context()))
-		require.NotEqual(t, http.StatusInternalServerError, w.Code, w.Body.String())
-		if starts > before {
-			require.Equal(t, "POST", r.Method)
-			require.Equal(t, "/v1/jobs", r.URL.Path)
-		}
-	})
-}
-
-type nopCloser struct{}
-
-func (nopCloser) Close() error { return nil }
 
 func TestDrain(t *testing.T) {
 	t.Parallel()

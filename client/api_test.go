@@ -62,7 +62,7 @@ func (f *fakeJobs) HasArtifact(_ context.Context, cluster string, a jobspec.Arti
 	return int64(len(content)), ok, nil
 }
 
-func (f *fakeJobs) PutArtifact(_ context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error) {
+func (f *fakeJobs) PutArtifact(_ context.Context, cluster string, a jobspec.Artifact, _ int64, content io.Reader) (int64, error) {
 	data, err := io.ReadAll(content)
 	f.files[cluster+"/"+a.String()] = data
 	return int64(len(data)), err

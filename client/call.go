@@ -219,6 +219,17 @@ type problem struct {
 	RequestID string   `json:"requestId"`
 }
 
+// Answer is what a server answered that was no success. It stands in the chain of an
+// error, which says in words what matters of it. All but Status are empty if it was not
+// in Stoker's form.
+type Answer struct {
+	Status                   int
+	Title, Detail, RequestID string
+}
+
+// Error is the answer in short.
+func (a *Answer) Error() string { return fmt.Sprintf("%d %s", a.Status, a.Title) }
+
 // refused is an answer that is no success:
 //
 //	status               code           again
@@ -282,6 +293,11 @@ func (c *Client) refused(response *http.Response) *failed {
 	if cause != nil {
 		f.err = job.Errorf(code, "%w%w", f.err, silent{cause})
 	}
+	answer := &Answer{Status: status}
+	if known {
+		answer.Title, answer.Detail, answer.RequestID = p.Title, p.Detail, p.RequestID
+	}
+	f.err = job.Errorf(code, "%w%w", f.err, silent{answer})
 	return f
 }
 

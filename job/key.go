@@ -131,6 +131,13 @@ func AttemptOf(name string, n int) Attempt {
 	return Attempt{Job: name, WorkflowID: workflowPrefix + name, Number: n}
 }
 
+// FirstAttempt is attempt 1 of a workflow's job, and false of what is no job's workflow.
+func FirstAttempt(workflowID string) (Attempt, bool) {
+	name, ok := strings.CutPrefix(workflowID, workflowPrefix)
+	a := AttemptOf(name, 1)
+	return a, ok && a.Validate() == nil
+}
+
 // Validate reports whether the attempt can name a directory and an application.
 func (a Attempt) Validate() error {
 	if a.Job == "" || a.Number < 1 || a.Job[0] == '.' || len(a.Job) > 200 || strings.ContainsAny(a.Job, "/\x00") {

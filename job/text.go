@@ -2,6 +2,7 @@ package job
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -57,4 +58,16 @@ func Tail(s string, max int) string {
 		s = s[i+1:]
 	}
 	return mark + s
+}
+
+// TextProblem says why a text from outside can be no word of a job, "" if it can: Temporal
+// carries UTF-8 alone, and a control character would be read by a terminal or a query.
+func TextProblem(text string) string {
+	switch {
+	case !utf8.ValidString(text):
+		return "is not UTF-8"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "holds a control character"
+	}
+	return ""
 }

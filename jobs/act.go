@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -26,7 +27,10 @@ func (s *Service) Cancel(ctx context.Context, id, by, reason string) (asked bool
 	if !isNotFound(err) {
 		return err == nil, failure("cancel job "+id, err)
 	}
-	_, err = s.Get(ctx, id) // there is none, or it has ended
+	view, err := s.Get(ctx, id) // there is none, or it has ended
+	if err == nil && !view.Ended() {
+		return false, job.Errorf(job.CodeConflict, "job %s cannot be cancelled: %s", id, cmp.Or(view.WaitingFor, "its workflow has closed"))
+	}
 	return false, err
 }
 

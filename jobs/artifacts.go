@@ -50,11 +50,14 @@ func (s *Service) HasArtifact(ctx context.Context, cluster string, a jobspec.Art
 
 // PutArtifact streams a file into a cluster's store, under its name only once it is
 // whole and what its digest says. Sending it again, after whatever end, is sending it
-// once.
-func (s *Service) PutArtifact(ctx context.Context, cluster string, a jobspec.Artifact, content io.Reader) (int64, error) {
+// once. One whose size, -1 if nobody has said it, is beyond the limit is not read at all.
+func (s *Service) PutArtifact(ctx context.Context, cluster string, a jobspec.Artifact, size int64, content io.Reader) (int64, error) {
 	c, ok := s.options.Clusters[cluster]
 	if !ok {
 		return 0, unknownCluster(cluster)
+	}
+	if size > c.MaxArtifactBytes {
+		return 0, tooLarge(c.MaxArtifactBytes)
 	}
 	checked := &checkedReader{r: content, sum: sha256.New(), want: a.SHA256, most: c.MaxArtifactBytes}
 	n, err := c.Files.Write(ctx, a.Path(c.Artifacts), checked, modeArtifact)
@@ -65,6 +68,10 @@ func (s *Service) PutArtifact(ctx context.Context, cluster string, a jobspec.Art
 		return n, storeFailure("store "+a.String(), err)
 	}
 	return n, nil
+}
+
+func tooLarge(most int64) error {
+	return job.Errorf(job.CodeInvalid, "%w: it has more than %d bytes", ErrTooLarge, most)
 }
 
 func unknownCluster(name string) error {
@@ -99,7 +106,7 @@ func (c *checkedReader) Read(p []byte) (int, error) {
 	_, _ = c.sum.Write(p[:n]) // a hash never fails
 	switch {
 	case c.n > c.most:
-		c.err = job.Errorf(job.CodeInvalid, "%w: it has more than %d bytes", ErrTooLarge, c.most)
+		c.err = tooLarge(c.most)
 	case errors.Is(err, io.EOF):
 		if got := hex.EncodeToString(c.sum.Sum(nil)); got != c.want {
 			c.err = job.Errorf(job.CodeInvalid, "%w: announced as %s, it is %s; send it again", ErrDigest, c.want, got)

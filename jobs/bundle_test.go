@@ -29,6 +29,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobspec"
+	"github.com/stoker-spark/stoker/spark/options"
 	"github.com/stoker-spark/stoker/store"
 	"github.com/stoker-spark/stoker/store/file"
 	"github.com/stoker-spark/stoker/store/logstore"
@@ -274,6 +275,9 @@ func (f *temporalFake) matching(query string) []*run {
 			}
 			if m[4] == "IN" {
 				value, _ := r.attributes[m[1]].(string)
+				if m[1] == "ExecutionStatus" {
+					value = r.status.String()
+				}
 				all = all && slices.Contains(strings.Split(m[5], ", "), "'"+value+"'")
 				continue
 			}
@@ -445,6 +449,7 @@ func setup(t *testing.T) *bundle {
 		clusters[name] = Cluster{Files: b.stores[name], Root: b.roots[name], Artifacts: b.roots[name] + "-artifacts", MaxArtifactBytes: 1000, Logs: b.logs[name]}
 		rules.Clusters[name] = jobspec.Cluster{}
 	}
+	rules.Clusters["lake"] = jobspec.Cluster{Spark: options.Cluster{Master: "yarn", DeployMode: "cluster"}}
 	var err error
 	b.service, err = New(Options{
 		Client: b.temporal, Clusters: clusters, Rules: rules, Registry: b.registry, WebUI: "http://ui/", Logger: slog.New(slog.DiscardHandler),

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,6 +21,9 @@ type ClusterView struct {
 	Name string `json:"name"`
 	// Default: jobs that name none run here.
 	Default bool `json:"default,omitempty"`
+	// Master and DeployMode as spark-submit's options of that name.
+	Master     string `json:"master,omitempty"`
+	DeployMode string `json:"deployMode,omitempty"`
 	// Workers serve its control queue now, as Temporal saw in the last minutes.
 	Workers int `json:"workers"`
 	// OpenJobs have not ended.
@@ -53,8 +57,9 @@ func (s *Service) Clusters(ctx context.Context) ([]ClusterView, error) {
 }
 
 func (s *Service) cluster(ctx context.Context, name string) (ClusterView, error) {
-	v := ClusterView{Name: name, Default: s.options.Rules.Default == name}
-	for _, p := range s.options.Rules.Clusters[name].Spark.Profiles {
+	spark := s.options.Rules.Clusters[name].Spark
+	v := ClusterView{Name: name, Default: s.options.Rules.Default == name, Master: spark.Master, DeployMode: cmp.Or(spark.DeployMode, "client")}
+	for _, p := range spark.Profiles {
 		v.Profiles = append(v.Profiles, p.Name)
 	}
 	var err error

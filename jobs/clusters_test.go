@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"errors"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +18,9 @@ func TestClusters(t *testing.T) {
 	b.started("api-2", noon).end(completed, job.ResultSucceeded)
 	got, err := b.service.Clusters(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []ClusterView{{Name: "lake", Default: true, OpenJobs: 1}, {Name: "pond", Workers: 2}}, got)
+	require.Equal(t, []ClusterView{
+		{Name: "lake", Default: true, Master: "yarn", DeployMode: "cluster", OpenJobs: 1}, {Name: "pond", DeployMode: "client", Workers: 2},
+	}, got)
 	b.setDown(errDown)
 	_, err = b.service.Clusters(t.Context())
 	b.code(job.CodeUnavailable, err)
@@ -43,15 +47,38 @@ func TestLogsOfAJob(t *testing.T) {
 	b := setup(t)
 	v := View{ID: "api-1", Cluster: "lake"}
 	for _, stream := range []string{"stdout", "stderr", "stdout.2"} {
-		_, err := b.service.Log(v, 0, stream)
+		_, err := b.service.Log(t.Context(), v, 0, stream)
 		require.NoError(t, err)
 	}
 	for _, stream := range []string{"", "progress", "stdout.0", "../stdout", "stdout.", "STDOUT"} {
-		_, err := b.service.Log(v, 1, stream)
+		_, err := b.service.Log(t.Context(), v, 1, stream)
 		b.code(job.CodeInvalid, err)
 	}
-	_, err := b.service.Log(v, -1, "stdout")
+	_, err := b.service.Log(t.Context(), v, -1, "stdout")
 	b.code(job.CodeInvalid, err)
-	_, err = b.service.Log(View{ID: "api-1"}, 1, "stdout")
+	_, err = b.service.Log(t.Context(), View{ID: "api-1"}, 1, "stdout")
 	b.code(job.CodeNotFound, err)
+}
+
+func TestLogsOfAnAttemptThatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ask := func(known, attempt int) error {
+		_, err := b.service.Log(t.Context(), View{ID: "api-1", Cluster: "lake", Attempt: known}, attempt, "stdout")
+		return err
+	}
+	require.NoError(t, ask(2, 2))
+	b.code(job.CodeNotFound, ask(2, 3))
+	// While no worker answers, what was written tells.
+	require.NoError(t, ask(0, 1))
+	b.code(job.CodeNotFound, ask(0, 2))
+	logs, err := b.logs["lake"].Attempt(job.AttemptOf("api-1", 2))
+	require.NoError(t, err)
+	stream, err := logs.Stream("stderr")
+	require.NoError(t, err)
+	_, err = stream.Append(t.Context(), 100, func(w io.Writer, _ int64) error { _, err := io.WriteString(w, "x"); return err })
+	require.NoError(t, err)
+	require.NoError(t, ask(0, 2))
+	b.stores["lake"].set(func(string) error { return errors.New("connection refused") })
+	b.code(job.CodeUnavailable, ask(0, 2))
 }

@@ -46,11 +46,9 @@ func (s *Service) Get(ctx context.Context, id string) (View, error) {
 	if info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return s.alive(ctx, view, described), nil
 	}
-	// That of another run may be from before a reset, and says nothing of this run's end.
-	// Sweep makes one behind the end of a run that was terminated.
 	record, err := s.record(ctx, id, view.Cluster)
 	recorded := err == nil && record != nil
-	if recorded && (record.RunID == info.GetExecution().GetRunId() || !record.EndedAt.Before(info.GetCloseTime().AsTime())) {
+	if recorded && isOf(*record, info) {
 		return s.linked(ofRecord(*record), record.RunID), nil
 	}
 	view = s.closed(ctx, view, info)
@@ -58,6 +56,13 @@ func (s *Service) Get(ctx context.Context, id string) (View, error) {
 		return s.linked(ofRecord(*record), record.RunID), nil
 	}
 	return view, nil
+}
+
+// isOf: a record is that of a workflow's run. That of another one may be from before a
+// reset, and says nothing of this run's end; Sweep makes one behind the end of a run that
+// was terminated.
+func isOf(r job.Record, info *workflowpb.WorkflowExecutionInfo) bool {
+	return r.RunID == info.GetExecution().GetRunId() || !r.EndedAt.Before(info.GetCloseTime().AsTime())
 }
 
 // endsAs: a run that repeats a job which had ended closes as its record says, and knows

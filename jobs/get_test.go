@@ -143,12 +143,14 @@ func TestGetAWorkflowThatEndedWithoutAResult(t *testing.T) {
 func TestGetNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, id := range []string{"api-1", "", "..", "a/b", ".records"} {
+	for _, id := range []string{"api-1", "", "..", "a/b", ".records", "\xff", "api-1\x00", "api-1\n"} {
 		_, err := b.service.Get(t.Context(), id)
 		b.code(job.CodeNotFound, err)
 	}
 	b.setDown(errDown)
-	_, err := b.service.Get(t.Context(), "api-1")
+	_, err := b.service.Get(t.Context(), "\xff")
+	b.code(job.CodeNotFound, err)
+	_, err = b.service.Get(t.Context(), "api-1")
 	b.code(job.CodeUnavailable, err)
 	b.setDown(nil)
 	b.stores["pond"].set(func(string) error { return errors.New("connection refused") })

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/stoker-spark/stoker/job"
@@ -55,8 +55,8 @@ type Page struct {
 func (q Query) validate() error {
 	var problems []string
 	quotable := func(field, value string) {
-		if len(value) > 250 || strings.ContainsAny(value, "'\"`\\") || strings.ContainsFunc(value, unicode.IsControl) {
-			problems = append(problems, field+": holds a quote, a backslash or a control character, or is too long")
+		if len(value) > 250 || strings.ContainsAny(value, "'\"`\\") || job.TextProblem(value) != "" {
+			problems = append(problems, field+": holds a quote, a backslash or a control character, is not UTF-8 or too long")
 		}
 	}
 	quotable("user", q.User)
@@ -110,7 +110,12 @@ func (q Query) visibility() string {
 	switch q.Result {
 	case "":
 	case resultNone:
-		terms = append(terms, "ExecutionStatus = 'Running'")
+		if len(q.phases) > 0 { // of what was terminated, that says nothing
+			terms = append(terms, "ExecutionStatus = 'Running'")
+			break
+		}
+		// One that was terminated has none until Sweep has ended it.
+		terms = append(terms, "ExecutionStatus IN ('Running', 'Terminated', 'TimedOut')")
 	default:
 		is(workflows.AttributeOutcome.GetName(), q.Result)
 		terms = append(terms, "ExecutionStatus != 'Running'")
@@ -118,16 +123,20 @@ func (q Query) visibility() string {
 	return strings.Join(terms, " AND ")
 }
 
-// matches reports whether a record is asked for.
+// matches reports whether a job is asked for.
 func (q Query) matches(v View) bool {
 	same := func(want, is string) bool { return want == "" || want == is }
+	result := resultNone
+	if v.Ended() {
+		result = string(v.Outcome.Result)
+	}
 	for key, value := range q.Labels {
 		if is, ok := v.Labels[key]; !ok || is != value {
 			return false
 		}
 	}
 	return same(q.User, v.User) && same(q.Queue, v.Queue) && same(q.Cluster, v.Cluster) &&
-		same(string(q.Phase), string(v.Phase)) && same(q.Result, string(v.Outcome.Result))
+		same(string(q.Phase), string(v.Phase)) && same(q.Result, result)
 }
 
 // List returns a page of jobs: those that Temporal knows and those of which a record
@@ -152,7 +161,7 @@ func (s *Service) List(ctx context.Context, q Query) (_ Page, err error) {
 			from = at
 		}
 	}
-	known := &walk{service: s, query: q.visibility(), before: from, since: q.Since, want: q.Limit + 1}
+	known := &walk{service: s, asked: q, query: q.visibility(), before: from, since: q.Since, want: q.Limit + 1}
 	known.span = s.spans.get(known.query) // jobs that lie further back came as fast, perhaps
 	if q.Cursor == "" && q.Until.IsZero() {
 		defer func() {
@@ -274,6 +283,7 @@ func (s *spans) set(query string, span time.Duration) {
 // about a page, and sorts them.
 type walk struct {
 	service *Service
+	asked   Query
 	query   string
 	// before is where the walk stands; since is its end.
 	before place
@@ -385,9 +395,16 @@ func (w *walk) fetch(ctx context.Context, query string, all bool) (found int, mo
 		for _, info := range page.GetExecutions() {
 			view := w.service.listed(info)
 			found++
-			if view.place().compare(w.before) < 0 {
-				views = append(views, view)
+			if view.place().compare(w.before) >= 0 {
+				continue
 			}
+			if interrupted(info.GetStatus()) {
+				view = w.swept(ctx, view, info)
+				if !w.asked.matches(view) {
+					continue
+				}
+			}
+			views = append(views, view)
 		}
 		if token = page.GetNextPageToken(); len(token) == 0 {
 			break
@@ -399,6 +416,20 @@ func (w *walk) fetch(ctx context.Context, query string, all bool) (found int, mo
 	slices.SortFunc(views, inList)
 	w.buffer = append(w.buffer, slices.CompactFunc(views, func(a, b View) bool { return a.ID == b.ID && a.place() == b.place() })...)
 	return found, false, nil
+}
+
+// swept is a job whose workflow was terminated: what visibility has stays as it was then,
+// also when Sweep has ended the job.
+func (w *walk) swept(ctx context.Context, v View, info *workflowpb.WorkflowExecutionInfo) View {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	record, err := w.service.record(ctx, v.ID, v.Cluster)
+	if err != nil || record == nil || !isOf(*record, info) {
+		return v
+	}
+	ended := ofRecord(*record)
+	ended.runAt = v.runAt
+	return w.service.linked(ended, record.RunID)
 }
 
 func (w *walk) fetchPage(ctx context.Context, query string, size int, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {

@@ -92,6 +92,34 @@ func TestListShowsAJobOnce(t *testing.T) {
 	require.Nil(t, b.list(Query{}).Jobs[0].Outcome, "as it is now")
 }
 
+// What visibility has of a job that was terminated stays as it was then.
+func TestListOfATerminatedJob(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.started("api-1", noon).end(terminated, "").attributes["SparkPhase"] = "running"
+	require.Equal(t, []string{"api-1"}, b.all(Query{Limit: 5, Phase: job.PhaseRunning}))
+	require.Equal(t, []string{"api-1"}, b.all(Query{Limit: 5, Result: "none"}), "it has no outcome yet")
+	require.Contains(t, b.list(Query{}).Jobs[0].WaitingFor, "terminated")
+}
+
+func TestListOfASweptJob(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", noon).end(terminated, "")
+	r.attributes["SparkPhase"] = "running"
+	swept := r.recordOf(job.ResultFailed)
+	swept.RunAt = r.at.Add(time.Microsecond) // as another clock has it
+	b.put("lake", swept)
+	require.Empty(t, b.all(Query{Limit: 5, Phase: job.PhaseRunning}))
+	require.Empty(t, b.all(Query{Limit: 5, Result: "none"}))
+	for _, q := range []Query{{Limit: 5}, {Limit: 5, Result: "failed"}, {Limit: 5, Phase: job.PhaseDone}} {
+		require.Equal(t, []string{"api-1"}, b.all(q))
+	}
+	v := b.list(Query{}).Jobs[0]
+	require.Equal(t, job.ResultFailed, v.Outcome.Result)
+	require.Empty(t, v.WaitingFor)
+}
+
 func TestListFilters(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"temporal", "records"} {
@@ -147,7 +175,7 @@ func TestListRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, q := range map[string]Query{
-		"quote": {User: "a' OR 'x' = 'x"}, "double": {Queue: `a"`}, "backslash": {Cluster: `a\`}, "control": {User: "a\n"},
+		"quote": {User: "a' OR 'x' = 'x"}, "double": {Queue: `a"`}, "backslash": {Cluster: `a\`}, "control": {User: "a\n"}, "no text": {User: "\xff"}, "a label that is none": {Labels: map[string]string{"a": "\xff"}},
 		"label": {Labels: map[string]string{"a": "'"}}, "label's key": {Labels: map[string]string{"'": "a"}}, "long": {User: strings.Repeat("x", 251)},
 		"phase": {Phase: "asleep"}, "result": {Result: "fine"}, "limit": {Limit: 501}, "negative": {Limit: -1},
 		"cursor": {Cursor: "x"}, "no cursor": {Cursor: "!"}, "cursor back": {Cursor: place{millis: -1}.cursor()},

@@ -20,8 +20,8 @@ type Log struct {
 var streamOfApplication = regexp.MustCompile(`^std(out|err)(\.[1-9][0-9]*)?$`)
 
 // Log opens a stream, "stdout" or "stderr", of a job as Get returned it, of an attempt;
-// 0 is the last one.
-func (s *Service) Log(v View, attempt int, stream string) (*Log, error) {
+// 0 is the last one. The first is there before it has begun, a further one is not.
+func (s *Service) Log(ctx context.Context, v View, attempt int, stream string) (*Log, error) {
 	cluster, ok := s.options.Clusters[v.Cluster]
 	if !ok {
 		return nil, job.Errorf(job.CodeNotFound, "job %s has no logs: it came to no cluster that is configured here", v.ID)
@@ -39,6 +39,18 @@ func (s *Service) Log(v View, attempt int, stream string) (*Log, error) {
 	opened, err := logs.Stream(stream)
 	if err != nil || !streamOfApplication.MatchString(stream) {
 		return nil, job.Invalid("there is no such log", []string{"stream: must be stdout or stderr"})
+	}
+	begun := attempt <= max(v.Attempt, 1)
+	if v.Attempt == 0 && !begun {
+		// No worker has said how many there were. One that has written is there.
+		streams, err := logs.Streams(ctx)
+		if err != nil {
+			return nil, err
+		}
+		begun = len(streams) > 0
+	}
+	if !begun {
+		return nil, job.Errorf(job.CodeNotFound, "job %s has no attempt %d, or it has not begun", v.ID, attempt)
 	}
 	return &Log{logs: logs, stream: opened, name: stream}, nil
 }

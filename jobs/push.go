@@ -26,6 +26,9 @@ func (s *Service) Push(ctx context.Context, id string) (view View, created bool,
 	if s.options.Registry == nil {
 		return View{}, false, job.Errorf(job.CodeNotFound, "this installation takes no jobs from model-manage")
 	}
+	if problem := job.TextProblem(id); problem != "" {
+		return View{}, false, job.Invalid("there can be no such job", []string{"id: " + problem})
+	}
 	key := job.Key{Source: job.SourceModelManage, ID: id}
 	if err := key.Validate(); err != nil {
 		return View{}, false, err

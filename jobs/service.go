@@ -70,7 +70,7 @@ func workflowID(id string) string { return job.AttemptOf(id, 1).WorkflowID }
 
 // checkID makes sure that an id can be one.
 func checkID(id string) error {
-	if job.AttemptOf(id, 1).Validate() != nil {
+	if job.AttemptOf(id, 1).Validate() != nil || job.TextProblem(id) != "" {
 		return unknown(id)
 	}
 	return nil

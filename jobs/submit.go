@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -148,6 +147,14 @@ func (s *Service) prepare(in Submission, digest string) (job.Request, job.Spec, 
 	return job.Request{Spec: in.Body, User: in.User, Cluster: cluster, Digest: digest}, header, err
 }
 
+// RequestedOptions are how the workflow of a job that was handed to Stoker is started
+// when nothing is left of it but its request: as it was the first time.
+func RequestedOptions(key job.Key, request job.Request) client.StartWorkflowOptions {
+	options := startOptions(jobspec.Header(request), request.Digest)
+	options.ID = key.WorkflowID()
+	return options
+}
+
 // startOptions are how a submitted job's workflow starts. What lists show is set here,
 // so that it is there before any worker is.
 func startOptions(header job.Spec, digest string) client.StartWorkflowOptions {
@@ -208,8 +215,8 @@ func freshID(now time.Time) string {
 
 // keyedID is the id of a user's key.
 func keyedID(user, key string) (string, error) {
-	if len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", job.Invalid("the key cannot be used", []string{fmt.Sprintf("Idempotency-Key: must be at most %d bytes without control characters", maxKey)})
+	if len(key) > maxKey || job.TextProblem(key) != "" {
+		return "", job.Invalid("the key cannot be used", []string{fmt.Sprintf("Idempotency-Key: must be at most %d bytes of UTF-8 without control characters", maxKey)})
 	}
 	sum := sha256.Sum256([]byte(user + "\x00" + key))
 	return "key-" + lower.EncodeToString(sum[:15]), nil

@@ -165,7 +165,7 @@ func TestSubmitRefusesBeforeAnyCall(t *testing.T) {
 		b.code(job.CodeInvalid, err)
 		require.NotEmpty(t, job.ProblemsOf(err))
 	}
-	for _, key := range []string{strings.Repeat("k", 257), "a\nb", "\x7f"} {
+	for _, key := range []string{strings.Repeat("k", 257), "a\nb", "\x7f", "\xff", "\u0085"} {
 		_, _, err := b.submit(key, spec)
 		b.code(job.CodeInvalid, err)
 	}
@@ -214,8 +214,10 @@ func TestPush(t *testing.T) {
 	}
 	_, _, err = b.service.Push(t.Context(), "8")
 	b.code(job.CodeNotFound, err)
-	_, _, err = b.service.Push(t.Context(), "")
-	b.code(job.CodeInvalid, err)
+	for _, id := range []string{"", "\xff", "a\x00"} {
+		_, _, err = b.service.Push(t.Context(), id)
+		b.code(job.CodeInvalid, err)
+	}
 	require.Len(t, b.temporal.runs, 1)
 	b.service.options.Registry = nil
 	_, _, err = b.service.Push(t.Context(), "8")

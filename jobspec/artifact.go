@@ -24,6 +24,13 @@ type Artifact struct {
 
 var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
+// usedNote stands beside an artifact and says when it was used last.
+const usedNote = ".used"
+
+// storesOwn are the names of what lies beside artifacts and is none: usedNote, and what
+// is still being written.
+var storesOwn = regexp.MustCompile(`^\.(used|.*\.tmp-.*)$`)
+
 // ParseArtifact reads "<sha256>/<name>".
 func ParseArtifact(reference string) (Artifact, error) {
 	digest, name, _ := strings.Cut(reference, "/")
@@ -32,6 +39,9 @@ func ParseArtifact(reference string) (Artifact, error) {
 	}
 	if problem := nameProblem(name); problem != "" {
 		return Artifact{}, job.Errorf(job.CodeInvalid, "the artifact's name %s", problem)
+	}
+	if storesOwn.MatchString(name) {
+		return Artifact{}, job.Errorf(job.CodeInvalid, "the artifact's name %q is the store's own, as are .used and .NAME.tmp-…; rename the file", name)
 	}
 	return Artifact{SHA256: digest, Name: name}, nil
 }
@@ -49,7 +59,7 @@ const usedEvery = time.Hour
 // Use notes that an artifact is used, so that it is kept: by a file beside it, since what
 // deletes old ones goes by when files were written.
 func (a Artifact) Use(ctx context.Context, files store.Store, root string) error {
-	note := path.Join(root, a.SHA256, ".used")
+	note := path.Join(root, a.SHA256, usedNote)
 	if info, err := files.Stat(ctx, note); err == nil && time.Since(info.ModTime) < usedEvery {
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/stoker-spark/stoker/job"
@@ -26,6 +25,9 @@ const (
 	maxFiles = 1000
 	maxArgs  = 5000
 	maxURL   = 2000
+	// maxArg is what the kernel passes on to a program in one argument, in bytes: 32 pages
+	// of 4 KiB less the NUL behind it. Source: execve(2), MAX_ARG_STRLEN.
+	maxArg = 128<<10 - 1
 	// mostRetries is the most that a job may ask for.
 	mostRetries = 10
 )
@@ -73,6 +75,18 @@ func (r Rules) Route(spec Spec) (string, error) {
 	return name, nil
 }
 
+// Check lists, as Convert does, what is wrong with a Spec whatever the cluster, its
+// profiles and the installation's limits are.
+func Check(spec Spec) error {
+	anywhere := Cluster{Spark: options.Cluster{
+		Master: options.AnyMaster, Profile: options.Profile{AllowHadoop: []string{"*"}},
+	}}
+	spec.Profile = "" // which only the cluster knows
+	c := converter{spec: spec, cluster: anywhere}
+	_, err := c.convert()
+	return err
+}
+
 // Convert turns a Spec into the job that it asks for on a cluster. The error, of code
 // invalid, lists every problem by field.
 func Convert(spec Spec, user, cluster string, rules Rules) (job.Spec, job.Manifest, error) {
@@ -84,6 +98,12 @@ func Convert(spec Spec, user, cluster string, rules Rules) (job.Spec, job.Manife
 	c.job = job.Spec{
 		User: user, Cluster: cluster, Labels: spec.Labels, OutageLimit: rules.OutageLimit, Retry: rules.Retry,
 	}
+	manifest, err := c.convert()
+	return c.job, manifest, err
+}
+
+// convert reads all of the spec.
+func (c *converter) convert() (job.Manifest, error) {
 	c.program()
 	c.options()
 	c.words()
@@ -93,9 +113,9 @@ func Convert(spec Spec, user, cluster string, rules Rules) (job.Spec, job.Manife
 		c.problems = append(c.problems[:maxProblems:maxProblems], fmt.Sprintf("and %d more problems", len(c.problems)-maxProblems))
 	}
 	if len(c.problems) > 0 {
-		return c.job, job.Manifest{}, job.Invalid("the job cannot be run", c.problems)
+		return job.Manifest{}, job.Invalid("the job cannot be run", c.problems)
 	}
-	return c.job, c.manifest, nil
+	return c.manifest, nil
 }
 
 // special are the characters of files' names, beside the space, that Spark would read
@@ -157,6 +177,8 @@ func (c *converter) program() {
 			c.addf("args[%d]: holds a carriage return, which Spark's launch scripts drop", i)
 		case !utf8.ValidString(arg):
 			c.addf("args[%d]: is not UTF-8", i)
+		case len(arg) > maxArg:
+			c.addf("args[%d]: is %d bytes, and no program can be given more than %d in one argument; put it into a file and name that in files", i, len(arg), maxArg)
 		}
 	}
 	c.manifest.Kind, c.manifest.Program = c.job.Kind, p
@@ -395,13 +417,8 @@ func nameProblem(name string) string {
 }
 
 func textProblem(text string, most int) string {
-	switch {
-	case len(text) > most:
+	if len(text) > most {
 		return fmt.Sprintf("is longer than %d bytes", most)
-	case !utf8.ValidString(text):
-		return "is not UTF-8"
-	case strings.ContainsFunc(text, unicode.IsControl):
-		return "holds a control character"
 	}
-	return ""
+	return job.TextProblem(text)
 }

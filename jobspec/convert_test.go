@@ -105,6 +105,9 @@ func TestProblemsNameTheirField(t *testing.T) {
 		"upper case digest":  {func(s *jobspec.Spec) { s.File = "artifact:" + strings.ToUpper(digest) + "/job.py" }, "file: must be artifact:<sha256"},
 		"artifact's path":    {func(s *jobspec.Spec) { s.File = "artifact:" + digest + "/../job.py" }, "file: the artifact's name holds"},
 		"nameless artifact":  {func(s *jobspec.Spec) { s.Files = []string{"artifact:" + digest} }, "files[0]: the artifact's name is no name"},
+		"note of use":        {func(s *jobspec.Spec) { s.Files = []string{"artifact:" + digest + "/.used"} }, `files[0]: the artifact's name ".used" is the store's own`},
+		"unfinished write":   {func(s *jobspec.Spec) { s.Files = []string{"artifact:" + digest + "/.a.tmp-x#b"} }, `files[0]: the artifact's name ".a.tmp-x" is the store's own`},
+		"long arg":           {func(s *jobspec.Spec) { s.Args = []string{"", strings.Repeat("é", 1<<16)} }, "args[1]: is 131072 bytes, and no program can be given more than 131071 in one argument"},
 		"too many args":      {func(s *jobspec.Spec) { s.Args = make([]string, 5001) }, "args: are 5001, more than 5000"},
 		"NUL in an arg":      {func(s *jobspec.Spec) { s.Args = []string{"a", "b\x00"} }, "args[1]: holds a NUL"},
 		"return in an arg":   {func(s *jobspec.Spec) { s.Args = []string{"a\r\n"} }, "args[0]: holds a carriage return"},
@@ -289,6 +292,23 @@ func TestConvertForAClusterThatIsGone(t *testing.T) {
 		File: "file:/data/job.py", Conf: map[string]string{"spark.master": "yarn"}, Timeouts: jobspec.Timeouts{Run: "x"},
 	}
 	require.Equal(t, []string{`cluster: there is no "moon"`, `timeouts.run: "x" is no duration; write 90s, 15m or 2h`}, problems(s, "moon"))
+}
+
+// Check knows no cluster: it says what is wrong on each, and nothing that might be right
+// on one.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	anywhere := jobspec.Spec{
+		File: "file:/etc/x.py", Args: []string{strings.Repeat("x", 128<<10-1)},
+		Files: []string{"artifact:" + digest + "/.env", "artifact:" + digest + "/.used.conf", "hdfs:/a#.used"},
+		Conf:  map[string]string{"spark.master": "yarn", "spark.hadoop.fs.x": "1"}, SecretConf: map[string]string{"spark.a.password": "db"},
+		Cluster: "moon", Profile: "huge", Resources: jobspec.Resources{ExecutorMemory: "900g"}, Timeouts: jobspec.Timeouts{Deadline: "9999h", Run: "9999h"},
+	}
+	require.NoError(t, jobspec.Check(anywhere))
+	anywhere.File, anywhere.Args, anywhere.Conf = "x.sh", []string{"\xff"}, map[string]string{"spark.plugins": "x"}
+	found := job.ProblemsOf(jobspec.Check(anywhere))
+	require.Len(t, found, 4, "%q", found)
+	require.Contains(t, strings.Join(found, "\n"), "args[0]: is not UTF-8")
 }
 
 func TestSecretsOfAProfile(t *testing.T) {

@@ -5,6 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"path"
+	"strings"
+
+	"github.com/stoker-spark/stoker/job"
 )
 
 // Spec is a job as it is submitted. Files are URLs of the cluster's file systems,
@@ -99,4 +103,23 @@ func Parse(data []byte) (Spec, error) {
 	var spec Spec
 	err := Decode(data, &spec)
 	return spec, err
+}
+
+// Header is what a request says of its job by itself, without the rules of an
+// installation: enough to list it and to find its owner.
+func Header(request job.Request) job.Spec {
+	header := job.Spec{User: request.User, Cluster: request.Cluster}
+	var spec Spec // it was accepted, perhaps by another version
+	if json.Unmarshal(request.Spec, &spec) != nil {
+		return header
+	}
+	header.Name, header.Queue, header.Profile, header.Labels = spec.Name, spec.Queue, spec.Profile, spec.Labels
+	if header.Name == "" {
+		header.Name = job.Head(path.Base(spec.File), maxName)
+	}
+	header.Kind = job.KindPySpark
+	if strings.HasSuffix(spec.File, ".jar") {
+		header.Kind = job.KindJAR
+	}
+	return header
 }

@@ -8,8 +8,10 @@ import (
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
@@ -40,7 +42,8 @@ type Reconciled struct {
 // terminated. One that Temporal does not know is adopted, at once if it has an
 // application, else after the grace period: the adoption looks for what was launched, in
 // the namespace on record only, and ends the document with the reason if that is
-// nothing. What a terminated workflow left is Sweep's.
+// nothing. What a terminated workflow left on a cluster is Sweep's; a CREATED document
+// whose workflow was terminated before it had looked at any cluster ends here.
 func (s *Starter) Reconcile(ctx context.Context) (Reconciled, error) {
 	var result Reconciled
 	open, err := s.open(ctx)
@@ -48,18 +51,25 @@ func (s *Starter) Reconcile(ctx context.Context) (Reconciled, error) {
 		return result, err
 	}
 	seen := map[string]bool{}
-	for _, status := range []modelmanage.Status{modelmanage.StatusWaiting, modelmanage.StatusRunning} {
+	for _, status := range []modelmanage.Status{modelmanage.StatusCreated, modelmanage.StatusWaiting, modelmanage.StatusRunning} {
 		err := s.options.Registry.List(ctx, status, func(found modelmanage.Summary) error {
 			key := job.Key{Source: job.SourceModelManage, ID: found.ID}
+			created := status == modelmanage.StatusCreated
 			if seen[found.ID] {
 				return nil
 			}
-			seen[found.ID] = true
-			result.Looked++
-			if open[key.WorkflowID()] {
-				return nil
+			seen[found.ID] = !created // it may be listed as WAITING a moment later
+			if !created {
+				result.Looked++
 			}
-			return s.reconcile(ctx, key, found, &result)
+			switch {
+			case open[key.WorkflowID()]:
+				return nil
+			case created:
+				return s.reconcileCreated(ctx, key, &result)
+			default:
+				return s.reconcile(ctx, key, found, &result)
+			}
 		})
 		if err != nil {
 			return result, err
@@ -98,7 +108,8 @@ func (s *Starter) openPage(ctx context.Context, token []byte) (*workflowservice.
 
 // reconcile decides about one document whose workflow is not among the open ones.
 func (s *Starter) reconcile(ctx context.Context, key job.Key, found modelmanage.Summary, result *Reconciled) error {
-	status, err := s.workflow(ctx, key)
+	info, err := s.workflow(ctx, key)
+	status := info.GetStatus()
 	switch {
 	case err != nil:
 		return err
@@ -118,15 +129,46 @@ func (s *Starter) reconcile(ctx context.Context, key job.Key, found modelmanage.
 	if status == notThere {
 		return s.adopt(ctx, key, found, result)
 	}
-	const words = "its workflow has ended and could not tell how"
-	report := job.Report{
-		Milestone: job.MilestoneEnded, Application: found.Application, EndedAt: time.Now().UTC(),
-		Outcome: job.Failed(job.ClassInfrastructure, job.PhaseReporting, words),
+	return s.end(ctx, key, found.Application,
+		job.Failed(job.ClassInfrastructure, job.PhaseReporting, "its workflow has ended and could not tell how"), result)
+}
+
+// reconcileCreated decides about a document that is CREATED. Without a workflow it is
+// started, as any other; with one that has told its end, or could not, it is left.
+func (s *Starter) reconcileCreated(ctx context.Context, key job.Key, result *Reconciled) error {
+	info, err := s.workflow(ctx, key)
+	if err != nil {
+		return err
 	}
+	switch info.GetStatus() {
+	case enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+	default:
+		return nil
+	}
+	var phase string
+	if at := info.GetSearchAttributes().GetIndexedFields()[workflows.AttributePhase.GetName()]; at != nil {
+		if err := converter.GetDefaultDataConverter().FromPayload(at, &phase); err != nil {
+			return fmt.Errorf("read the phase of job %s: %w", key, err)
+		}
+	}
+	switch age := time.Since(info.GetCloseTime().AsTime()); {
+	case phase != "" && phase != string(job.PhaseLoading):
+		result.Left = append(result.Left, key.Name()+": its workflow was terminated; Sweep ends it")
+		return nil
+	case age < s.options.Grace:
+		result.Left = append(result.Left, fmt.Sprintf("%s: its workflow was terminated %s ago; ended when that is %s", key.Name(), age.Round(time.Second), s.options.Grace))
+		return nil
+	}
+	return s.end(ctx, key, "", job.Failed(job.ClassKilled, job.PhaseLoading, "terminated by an operator"), result)
+}
+
+// end tells model-manage that a job has ended that nobody moves.
+func (s *Starter) end(ctx context.Context, key job.Key, application string, outcome job.Outcome, result *Reconciled) error {
+	report := job.Report{Milestone: job.MilestoneEnded, Application: application, EndedAt: time.Now().UTC(), Outcome: outcome}
 	if _, err := s.options.Reporter.Report(ctx, key.ID, report); err != nil {
 		return fmt.Errorf("end job %s: %w", key, err)
 	}
-	s.options.Logger.Warn("job ended that nobody moved", "job", key.Name(), "reason", words)
+	s.options.Logger.Warn("job ended that nobody moved", "job", key.Name(), "reason", outcome.Message)
 	delete(s.orphaned, key.Name())
 	result.Ended = append(result.Ended, key.Name())
 	return nil
@@ -145,18 +187,19 @@ func (s *Starter) adopt(ctx context.Context, key job.Key, found modelmanage.Summ
 // notThere stands for a workflow that Temporal does not know.
 const notThere = enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED
 
-func (s *Starter) workflow(ctx context.Context, key job.Key) (enums.WorkflowExecutionStatus, error) {
+// workflow looks for that of a job; nil is none.
+func (s *Starter) workflow(ctx context.Context, key job.Key) (*workflowpb.WorkflowExecutionInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	described, err := s.options.Client.DescribeWorkflowExecution(ctx, key.WorkflowID(), "")
 	var missing *serviceerror.NotFound
 	switch {
 	case errors.As(err, &missing):
-		return notThere, nil
+		return nil, nil
 	case err != nil:
-		return notThere, fmt.Errorf("look for the workflow of job %s: %w", key, err)
+		return nil, fmt.Errorf("look for the workflow of job %s: %w", key, err)
 	}
-	return described.GetWorkflowExecutionInfo().GetStatus(), nil
+	return described.GetWorkflowExecutionInfo(), nil
 }
 
 // since is from when on a document is known to have no workflow: its clock is another
@@ -179,6 +222,10 @@ func Adopt(ctx context.Context, c client.Client, key job.Key, request *job.Reque
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	options := jobs.RegisteredOptions(key, "adopted", "")
+	if request != nil {
+		options = jobs.RequestedOptions(key, *request)
+	}
+	options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 	_, err := c.ExecuteWorkflow(ctx, options, workflows.TypeSparkBatchJob, workflows.Input{Key: key, Request: request, Adopt: true})
 	var started *serviceerror.WorkflowExecutionAlreadyStarted

@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
@@ -21,6 +24,8 @@ import (
 type reconcileFake struct {
 	temporalFake
 	status map[string]enums.WorkflowExecutionStatus
+	phase  string
+	closed time.Time
 }
 
 func (f *reconcileFake) ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -32,7 +37,14 @@ func (f *reconcileFake) DescribeWorkflowExecution(_ context.Context, id, _ strin
 	if !ok {
 		return nil, serviceerror.NewNotFound("none")
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: status}}, nil
+	phase, err := converter.GetDefaultDataConverter().ToPayload(f.phase)
+	if err != nil {
+		return nil, err
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+		Status: status, CloseTime: timestamppb.New(f.closed),
+		SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{workflows.AttributePhase.GetName(): phase}},
+	}}, nil
 }
 
 type reporterFake struct{ ended map[string]job.Report }
@@ -96,4 +108,58 @@ func TestReconcile(t *testing.T) {
 	require.Len(t, reporter.ended, 1)
 	require.Equal(t, job.MilestoneEnded, reporter.ended["closed"].Milestone)
 	require.Contains(t, reporter.ended["closed"].Outcome.Message, "could not tell how")
+}
+
+// What was terminated before it had looked at any cluster is nobody else's to end.
+func TestReconcileCreated(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		status enums.WorkflowExecutionStatus
+		phase  job.Phase
+		closed time.Duration
+		ended  bool
+		left   string
+	}{
+		{"terminated while loading", enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, job.PhaseLoading, time.Hour, true, ""},
+		{"terminated before any worker had it", enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "", time.Hour, true, ""},
+		{"terminated just now", enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, job.PhaseLoading, time.Second, false, "ended when that is 1m0s"},
+		{"terminated later", enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, job.PhaseReserving, time.Hour, false, "Sweep ends it"},
+		{"open", enums.WORKFLOW_EXECUTION_STATUS_RUNNING, job.PhaseLoading, time.Hour, false, ""},
+		{"ended", enums.WORKFLOW_EXECUTION_STATUS_FAILED, job.PhaseDone, time.Hour, false, ""},
+		{"not started yet", enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED, "", time.Hour, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			temporal := &reconcileFake{status: map[string]enums.WorkflowExecutionStatus{}, phase: string(c.phase), closed: time.Now().Add(-c.closed)}
+			if c.status != enums.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED {
+				temporal.status[job.Key{Source: job.SourceModelManage, ID: "7"}.WorkflowID()] = c.status
+			}
+			reporter := &reporterFake{map[string]job.Report{}}
+			s, err := New(Options{
+				Client: temporal, Reporter: reporter, PollInterval: time.Second, Grace: time.Minute, Logger: slog.New(slog.DiscardHandler),
+				Registry: &registryFake{list: func(status modelmanage.Status, each func(modelmanage.Summary) error) error {
+					if status != modelmanage.StatusCreated {
+						return nil
+					}
+					return each(modelmanage.Summary{ID: "7", Status: status})
+				}},
+			})
+			require.NoError(t, err)
+			result, err := s.Reconcile(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, result.Looked)
+			require.Empty(t, temporal.inputs, "starting is the look's")
+			if c.left != "" {
+				require.Len(t, result.Left, 1)
+				require.Contains(t, result.Left[0], c.left)
+			}
+			if !c.ended {
+				require.Empty(t, reporter.ended)
+				return
+			}
+			require.Equal(t, []string{"model-manage-7"}, result.Ended)
+			require.Equal(t, job.Failed(job.ClassKilled, job.PhaseLoading, "terminated by an operator"), reporter.ended["7"].Outcome)
+		})
+	}
 }

@@ -12,11 +12,13 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc/codes"
 
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/doctor"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobspec"
 	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/workflows"
 )
@@ -79,7 +81,12 @@ func (s *sweepServer) Adopt(ctx context.Context, key job.Key, request *job.Reque
 func (s *sweepServer) Interrupted(ctx context.Context, workflowID string) (activities.InterruptedJob, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	events := s.client.GetWorkflowHistory(ctx, workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	described, err := s.client.DescribeWorkflowExecution(ctx, workflowID, "")
+	if err != nil {
+		return activities.InterruptedJob{}, job.Errorf(job.CodeUnavailable, "ask temporal for workflow %s: %w", workflowID, err)
+	}
+	run := described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	events := s.client.GetWorkflowHistory(ctx, workflowID, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	event, err := events.Next()
 	if err != nil {
 		return activities.InterruptedJob{}, job.Errorf(job.CodeUnavailable, "read the history of %s: %w", workflowID, err)
@@ -91,17 +98,26 @@ func (s *sweepServer) Interrupted(ctx context.Context, workflowID string) (activ
 	}
 	found := activities.InterruptedJob{
 		Key: in.Key, Request: in.Request, RunAt: event.GetEventTime().AsTime(), SubmittedAt: event.GetEventTime().AsTime(),
-		RunID: started.GetOriginalExecutionRunId(),
+		RunID: run,
 	}
-	answer, err := s.client.QueryWorkflow(ctx, workflowID, "", workflows.QueryStatus)
+	if in.Request != nil {
+		found.Spec = jobspec.Header(*in.Request)
+	}
+	answer, err := s.client.QueryWorkflow(ctx, workflowID, run, workflows.QueryStatus)
 	var status workflows.StatusView
 	if err == nil {
 		err = answer.Get(&status)
 	}
-	if err != nil {
+	switch {
+	case err != nil && unanswered(err):
 		return found, job.Errorf(job.CodeUnavailable, "ask what workflow %s knew: %w", workflowID, err)
+	case err != nil:
+		// No worker ever had it, or none can go through its history any more: it is ended all
+		// the same.
+		return found, nil
 	}
-	found.Phase, found.WaitingAt, found.RunningAt = status.Phase, status.WaitingAt, status.RunningAt
+	found.Phase, found.WaitingAt, found.RunningAt, found.EndedAt = status.Phase, status.WaitingAt, status.RunningAt, status.EndedAt
+	found.Outcome, found.Attempts, found.Application = status.Outcome, status.Attempt, status.Application
 	if !status.SubmittedAt.IsZero() {
 		found.SubmittedAt = status.SubmittedAt
 	}
@@ -109,6 +125,39 @@ func (s *sweepServer) Interrupted(ctx context.Context, workflowID string) (activ
 		found.Spec = *status.Spec
 	}
 	return found, nil
+}
+
+// unanswered: the server could not be asked, or no worker was there to answer, which
+// passes.
+func unanswered(err error) bool {
+	switch serviceerror.ToStatus(err).Code() {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.ResourceExhausted, codes.Unknown, codes.Internal:
+		return true
+	default:
+		return false
+	}
+}
+
+// mostTerminated bounds how many terminated jobs are looked at, the latest first.
+const mostTerminated = 1000
+
+// Terminated implements activities.Temporal.
+func (s *sweepServer) Terminated(ctx context.Context, cluster string, since, until time.Time) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	page, err := s.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus IN ('Terminated', 'TimedOut') AND %s = '%s' AND CloseTime >= '%s' AND CloseTime < '%s'",
+			workflows.TypeSparkBatchJob, workflows.AttributeCluster.GetName(), cluster, since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)),
+		PageSize: mostTerminated,
+	})
+	if err != nil {
+		return nil, job.Errorf(job.CodeUnavailable, "list the terminated jobs of cluster %s: %w", cluster, err)
+	}
+	ids := make([]string, 0, len(page.GetExecutions()))
+	for _, info := range page.GetExecutions() {
+		ids = append(ids, info.GetExecution().GetWorkflowId())
+	}
+	return ids, nil
 }
 
 // SweepInput is how a cluster is swept by the configuration.

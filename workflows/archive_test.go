@@ -43,8 +43,8 @@ func TestRecordIsOfTheLastAttempt(t *testing.T) {
 	require.Equal(t, 2, b.records[0].Attempts)
 }
 
-// Without a directory to clean, the record alone is kept; of a job that was never one,
-// because it is invalid, there is none.
+// Without a directory to clean, the record alone is kept; of a document that was never a
+// job, because it is invalid, there is none.
 func TestRecordWithoutADirectory(t *testing.T) {
 	b := setup(t)
 	b.load = func() (activities.LoadResult, error) {
@@ -63,6 +63,33 @@ func TestInvalidJobHasNoRecord(t *testing.T) {
 	}
 	b.run()
 	require.Empty(t, b.records)
+}
+
+// A job that was handed to Stoker has no other end than its record, and a key that stays
+// used.
+func TestRecordOfWhatWasNotLoaded(t *testing.T) {
+	for name, load := range map[string]func(*bundle) (activities.LoadResult, error){
+		"invalid": func(b *bundle) (activities.LoadResult, error) {
+			return activities.LoadResult{Spec: b.spec, Standing: job.Standing{State: job.StandingOpen}, Problems: []string{"no"}}, nil
+		},
+		"unreadable": func(*bundle) (activities.LoadResult, error) {
+			return activities.LoadResult{}, final(job.CodeInvalid, "cannot be read")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.request = &job.Request{Spec: json.RawMessage(`{"file":"a.py","name":"n"}`), User: "ann", Cluster: "local", Digest: "d"}
+			b.spec.User = "ann"
+			b.load = func() (activities.LoadResult, error) { return load(b) }
+			b.run()
+			require.Equal(t, 1, b.count("archive"))
+			r := b.records[0]
+			require.Equal(t, job.ResultFailed, r.Outcome.Result)
+			require.Equal(t, "d", r.Request.Digest)
+			require.Equal(t, "ann", r.Spec.User)
+			require.Equal(t, "local", r.Spec.Cluster)
+		})
+	}
 }
 
 // An application that may live keeps its directory, and its job has a record all the same.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobspec"
 )
 
 // collect decides how an ended application ended, gathering its embedded
@@ -244,7 +245,7 @@ func (b *batchJob) reportCentrally(ctx workflow.Context, input activities.Report
 // the directory of an application that is not confirmed gone.
 func (b *batchJob) clean(ctx workflow.Context) {
 	if !b.reserved {
-		if b.valid {
+		if b.valid || b.request != nil {
 			b.archive(ctx)
 		}
 		return
@@ -262,11 +263,17 @@ func (b *batchJob) clean(ctx workflow.Context) {
 	}
 }
 
-// archive keeps the record of a job whose directory is left as it is. A cluster
-// without a worker keeps none: that does not hold up the end.
+// archive keeps the record of a job whose directory is left as it is. A job that
+// another service holds has its end there, and is not held up by a cluster without a
+// worker; of a job that was handed to Stoker nothing else is left.
 func (b *batchJob) archive(ctx workflow.Context) {
-	err := workflow.ExecuteActivity(transferOptions(ctx, b.spec.Cluster, "archive the job's record"), transfer.Archive,
-		activities.ArchiveInput{Cluster: b.spec.Cluster, Record: b.record(ctx), EndedBefore: b.settled || b.repeated}).Get(ctx, nil)
+	record := b.record(ctx)
+	ctx = transferOptions(ctx, record.Spec.Cluster, "archive the job's record")
+	if b.request != nil {
+		ctx = workflow.WithActivityOptions(ctx, patient(ctx))
+	}
+	err := workflow.ExecuteActivity(ctx, transfer.Archive,
+		activities.ArchiveInput{Cluster: record.Spec.Cluster, Record: record, EndedBefore: b.settled || b.repeated}).Get(ctx, nil)
 	if err != nil {
 		b.log.Error("record not archived", "error", err)
 	}
@@ -275,8 +282,12 @@ func (b *batchJob) archive(ctx workflow.Context) {
 // record is what is kept of the job.
 func (b *batchJob) record(ctx workflow.Context) job.Record {
 	info := workflow.GetInfo(ctx)
+	spec := b.spec
+	if !b.loaded && b.request != nil {
+		spec = jobspec.Header(*b.request)
+	}
 	return job.Record{
-		Version: job.RecordVersion, ID: b.key.Name(), Key: b.key, Spec: b.spec, Request: b.request, Outcome: *b.outcome,
+		Version: job.RecordVersion, ID: b.key.Name(), Key: b.key, Spec: spec, Request: b.request, Outcome: *b.outcome,
 		Application: b.launched(), Attempts: b.attempt, SubmittedAt: b.startedAt, RunAt: info.WorkflowStartTime,
 		WaitingAt: b.waitingAt, RunningAt: b.runningAt, EndedAt: b.endedAt,
 		WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
@@ -286,8 +297,8 @@ func (b *batchJob) record(ctx workflow.Context) job.Record {
 // cleanLimit bounds how long cleaning is tried.
 const cleanLimit = 24 * time.Hour
 
-func (b *batchJob) release(ctx workflow.Context, summary string, record *job.Record) error {
-	ctx = transferOptions(ctx, b.spec.Cluster, summary)
+// patient are the options of an activity that is tried for as long as cleanLimit.
+func patient(ctx workflow.Context) workflow.ActivityOptions {
 	options := workflow.GetActivityOptions(ctx)
 	options.ScheduleToStartTimeout = cleanLimit
 	options.ScheduleToCloseTimeout = cleanLimit
@@ -295,6 +306,11 @@ func (b *batchJob) release(ctx workflow.Context, summary string, record *job.Rec
 		InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute,
 		MaximumAttempts: untilTimeout,
 	}
-	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), transfer.Clean,
+	return options
+}
+
+func (b *batchJob) release(ctx workflow.Context, summary string, record *job.Record) error {
+	ctx = transferOptions(ctx, b.spec.Cluster, summary)
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, patient(ctx)), transfer.Clean,
 		activities.CleanInput{Cluster: b.spec.Cluster, Attempt: b.jobAttempt(), Record: record, EndedBefore: b.settled || b.repeated}).Get(ctx, nil)
 }

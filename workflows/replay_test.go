@@ -15,7 +15,7 @@ import (
 
 // leastGoldens is how many recorded histories there must be: a replay of none
 // would pass.
-const leastGoldens = 15
+const leastGoldens = 27
 
 // TestReplay replays histories recorded on a real server (make goldens). A
 // change that breaks one breaks the jobs that are running when it is deployed.

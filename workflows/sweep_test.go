@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -22,6 +23,10 @@ type sweepBundle struct {
 	*testing.T
 	env      *testsuite.TestWorkflowEnvironment
 	findings []activities.Finding
+	known    activities.InterruptedJob
+	unknown  activities.SweepUnknownResult
+	adoption activities.SweepAdoptResult
+	onRecord activities.EndOnRecordResult
 	list     func(activities.SweepListInput) error
 	kill     func(activities.KillInput) error
 
@@ -29,6 +34,7 @@ type sweepBundle struct {
 	calls []string
 	ended []activities.ReportInput
 	clean []activities.CleanInput
+	kept  []activities.ArchiveInput
 }
 
 func setupSweep(t *testing.T, verdicts ...activities.Verdict) *sweepBundle {
@@ -42,6 +48,11 @@ func setupSweep(t *testing.T, verdicts ...activities.Verdict) *sweepBundle {
 			Verdict: v, Attempt: job.AttemptOf("model-manage-"+string(v), 1), Application: "app-" + string(v),
 		})
 	}
+	b.known = activities.InterruptedJob{
+		Key: job.Key{Source: job.SourceModelManage, ID: "7"}, Spec: job.Spec{ModelID: "m"}, Phase: job.PhaseRunning, RunID: "run",
+	}
+	b.unknown = activities.SweepUnknownResult{Key: job.Key{Source: job.SourceModelManage, ID: "unknown"}}
+	b.adoption = activities.SweepAdoptResult{Adopted: true}
 	b.list = func(activities.SweepListInput) error { return nil }
 	b.kill = func(activities.KillInput) error { return nil }
 	named := func(name string, fn any) { b.env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
@@ -51,12 +62,23 @@ func setupSweep(t *testing.T, verdicts ...activities.Verdict) *sweepBundle {
 	})
 	named("SweepInterrupted", func(_ context.Context, in activities.SweepInterruptedInput) (activities.InterruptedJob, error) {
 		b.called("read " + in.WorkflowID)
-		return activities.InterruptedJob{
-			Key: job.Key{Source: job.SourceModelManage, ID: "7"}, Spec: job.Spec{ModelID: "m"}, Phase: job.PhaseRunning, RunID: "run",
-		}, nil
+		return b.known, nil
 	})
-	named("SweepAdopt", func(_ context.Context, in activities.SweepAdoptInput) error {
+	named("EndOnRecord", func(_ context.Context, in activities.EndOnRecordInput) (activities.EndOnRecordResult, error) {
+		b.called("look up " + in.Job)
+		return b.onRecord, nil
+	})
+	named("SweepUnknown", func(_ context.Context, in activities.SweepAdoptInput) (activities.SweepUnknownResult, error) {
+		b.called("look at " + in.Attempt.Job)
+		return b.unknown, nil
+	})
+	named("SweepAdopt", func(_ context.Context, in activities.SweepAdoptInput) (activities.SweepAdoptResult, error) {
 		b.called("adopt " + in.Attempt.Job)
+		return b.adoption, nil
+	})
+	named("Archive", func(_ context.Context, in activities.ArchiveInput) error {
+		b.called("archive " + in.Record.ID)
+		b.kept = append(b.kept, in)
 		return nil
 	})
 	named("SweepOrphan", func(_ context.Context, in activities.SweepOrphanInput) error {
@@ -123,13 +145,52 @@ func TestSweepEndsATerminatedJobInOrder(t *testing.T) {
 	require.Equal(t, end.Outcome, record.Outcome)
 }
 
+// An end that the workflow had come to stands: people have seen it.
+func TestSweepKeepsAnOutcome(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted)
+	ended := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	b.known.Outcome, b.known.EndedAt = &job.Outcome{Result: job.ResultSucceeded}, ended
+	b.run(asScheduled)
+	require.Equal(t, job.ResultSucceeded, b.ended[0].Outcome.Result)
+	require.Equal(t, job.ResultSucceeded, b.clean[0].Record.Outcome.Result)
+	require.Equal(t, ended, b.clean[0].Record.EndedAt)
+}
+
+// What was terminated before anything was reserved has nothing to kill or to clean.
+func TestSweepEndsAJobThatIsNowhere(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted)
+	b.findings[0].Nowhere, b.findings[0].Application = true, ""
+	request := &job.Request{Spec: []byte("{}"), User: "alice", Digest: "d"}
+	b.known = activities.InterruptedJob{Key: job.Key{Source: job.SourceAPI, ID: "interrupted"}, Request: request, Spec: job.Spec{User: "alice"}}
+	result := b.run(asScheduled)
+	require.Equal(t, []string{
+		"list", "read sparkjob-model-manage-interrupted", "report model-manage-interrupted", "archive model-manage-interrupted", "expire",
+	}, b.calls)
+	require.Equal(t, []string{"model-manage-interrupted/1"}, result.Ended)
+	record := b.kept[0].Record
+	require.Equal(t, job.Failed(job.ClassKilled, "", "terminated by an operator"), record.Outcome)
+	require.Equal(t, request, record.Request, "its key stays used")
+	require.Equal(t, "alice", record.Spec.User)
+}
+
 // Nobody is told anything of a job that has told by itself.
 func TestSweepOnlyCleansLeftovers(t *testing.T) {
 	b := setupSweep(t, activities.VerdictLeftover)
+	b.onRecord.Outcome = &job.Outcome{Result: job.ResultSucceeded}
 	result := b.run(asScheduled)
-	require.Equal(t, []string{"list", "kill model-manage-leftover", "clean model-manage-leftover", "expire"}, b.calls)
+	require.Equal(t, []string{
+		"list", "look up model-manage-leftover", "kill model-manage-leftover", "clean model-manage-leftover", "expire",
+	}, b.calls)
 	require.Equal(t, []string{"model-manage-leftover/1"}, result.Cleaned)
 	require.Nil(t, b.clean[0].Record, "its own record stays")
+}
+
+func TestSweepKeepsTheRecordOfALeftover(t *testing.T) {
+	b := setupSweep(t, activities.VerdictLeftover)
+	b.known.Outcome = &job.Outcome{Result: job.ResultSucceeded}
+	b.run(asScheduled)
+	require.Equal(t, job.ResultSucceeded, b.clean[0].Record.Outcome.Result)
+	require.True(t, b.clean[0].EndedBefore, "its own record stays if there is one")
 }
 
 func TestSweepLeavesTheUnknown(t *testing.T) {
@@ -141,14 +202,38 @@ func TestSweepLeavesTheUnknown(t *testing.T) {
 
 func TestSweepIncludesTheUnknown(t *testing.T) {
 	b := setupSweep(t, activities.VerdictUnknown)
-	b.findings = append(b.findings, activities.Finding{Verdict: activities.VerdictUnknown, Attempt: job.AttemptOf("model-manage-a_b-0123456789abcdef", 1)})
+	request := &job.Request{Spec: []byte("{}"), User: "alice", Digest: "d"}
+	b.unknown = activities.SweepUnknownResult{
+		Key: job.Key{Source: job.SourceAPI, ID: "unknown"}, Request: request, Spec: job.Spec{User: "alice", Cluster: "local"},
+	}
 	result := b.run(func(in *SweepInput) { in.IncludeUnknown = true })
 	require.Equal(t, []string{
-		"list", "kill model-manage-unknown", "report model-manage-unknown", "clean model-manage-unknown",
-		"kill model-manage-a_b-0123456789abcdef", "clean model-manage-a_b-0123456789abcdef", "expire",
-	}, b.calls, "a document whose id is not known is told nothing")
-	require.Len(t, result.Unknown, 2)
+		"list", "look at model-manage-unknown", "kill model-manage-unknown", "report model-manage-unknown", "clean model-manage-unknown", "expire",
+	}, b.calls)
+	require.Equal(t, []string{"model-manage-unknown/1"}, result.Unknown)
+	require.Equal(t, result.Unknown, result.Ended)
 	require.Equal(t, "unknown", b.ended[0].Key.ID)
+	record := b.clean[0].Record
+	require.Equal(t, request, record.Request, "its key stays used")
+	require.Equal(t, "alice", record.Spec.User, "its owner finds it")
+}
+
+// Whose id is not known is told nothing, and neither is who was told before.
+func TestSweepOnlyCleansTheUnknown(t *testing.T) {
+	for name, unknown := range map[string]activities.SweepUnknownResult{
+		"no id": {},
+		"ended": {Key: job.Key{Source: job.SourceAPI, ID: "unknown"}, Outcome: &job.Outcome{Result: job.ResultSucceeded}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setupSweep(t, activities.VerdictUnknown)
+			b.unknown = unknown
+			b.run(func(in *SweepInput) { in.IncludeUnknown = true })
+			require.Equal(t, []string{
+				"list", "look at model-manage-unknown", "kill model-manage-unknown", "clean model-manage-unknown", "expire",
+			}, b.calls)
+			require.Nil(t, b.clean[0].Record)
+		})
+	}
 }
 
 func TestSweepAdopts(t *testing.T) {
@@ -156,6 +241,26 @@ func TestSweepAdopts(t *testing.T) {
 	result := b.run(func(in *SweepInput) { in.Adopt = true })
 	require.Equal(t, []string{"list", "adopt model-manage-unknown", "expire"}, b.calls)
 	require.Equal(t, []string{"model-manage-unknown/1"}, result.Adopted)
+}
+
+// A job that was reserved and no more has nothing that says what it was.
+func TestSweepCleansTheUnstaged(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknown)
+	b.adoption = activities.SweepAdoptResult{Unstaged: true}
+	result := b.run(func(in *SweepInput) { in.Adopt = true })
+	require.Equal(t, []string{"list", "adopt model-manage-unknown", "kill model-manage-unknown", "clean model-manage-unknown", "expire"}, b.calls)
+	require.Empty(t, result.Adopted)
+	require.Equal(t, []string{"model-manage-unknown/1"}, result.Cleaned)
+}
+
+// A job whose name does not tell its id is adopted by its document, if at all.
+func TestSweepLeavesTheNameless(t *testing.T) {
+	b := setupSweep(t, activities.VerdictUnknown)
+	b.adoption = activities.SweepAdoptResult{}
+	result := b.run(func(in *SweepInput) { in.Adopt = true })
+	require.Equal(t, []string{"list", "adopt model-manage-unknown", "expire"}, b.calls)
+	require.Empty(t, result.Adopted)
+	require.Empty(t, result.Failed)
 }
 
 func TestSweepKillsOrphans(t *testing.T) {
@@ -202,14 +307,36 @@ func TestSweepGoesOnBehindAFailure(t *testing.T) {
 	require.Len(t, b.clean, 1)
 }
 
+// Neither does one that is out of reach, and what is old is deleted all the same.
+func TestSweepGoesOnBehindAnOutage(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted, activities.VerdictLeftover)
+	b.kill = func(in activities.KillInput) error {
+		if in.Attempt.Job == "model-manage-interrupted" {
+			return unavailable()
+		}
+		return nil
+	}
+	result := b.run(asScheduled)
+	require.Len(t, result.Failed, 1)
+	require.Len(t, b.clean, 1)
+	require.Equal(t, 3, result.Expired.Jobs)
+}
+
 // A cluster out of reach ends the sweep: the next one finds the same.
 func TestSweepEndsWithItsCluster(t *testing.T) {
-	b := setupSweep(t, activities.VerdictLeftover, activities.VerdictInterrupted)
+	b := setupSweep(t)
+	for i := range mostOutages + 5 {
+		b.findings = append(b.findings, activities.Finding{
+			Verdict: activities.VerdictLeftover, Attempt: job.AttemptOf(fmt.Sprintf("model-manage-%d", i), 1),
+		})
+	}
 	b.kill = func(activities.KillInput) error { return unavailable() }
 	b.env.ExecuteWorkflow(TypeSweep, SweepInput{Cluster: "local"})
 	require.Error(t, b.env.GetWorkflowError())
 	require.Empty(t, b.clean)
-	require.NotContains(t, b.calls, "kill model-manage-interrupted")
+	require.Contains(t, b.calls, "kill model-manage-9")
+	require.NotContains(t, b.calls, "kill model-manage-10")
+	require.Equal(t, "expire", b.calls[len(b.calls)-1], "what is old is deleted all the same")
 }
 
 func TestSweepOfAnotherNamespaceFails(t *testing.T) {

@@ -43,8 +43,10 @@ func cancelCommand() *cobra.Command {
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "job %s had ended before: %s\n", plainLine(found.ID), outcomeWord(found.Outcome))
 			}
 			if err == nil && wait && found.Outcome != nil && found.Outcome.Result == job.ResultLost {
-				cmd.PrintErr(outcomeDetails(found.Outcome))
-				return errSaid
+				if !u.output.json() {
+					cmd.PrintErr(outcomeDetails(found.Outcome))
+				}
+				return endedOtherwise(found)
 			}
 			return err
 		},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -101,6 +103,62 @@ func TestLogsAreBytesAsTheyAre(t *testing.T) {
 	require.Contains(t, stoker(t, f.env(), "logs", "api-1", "--tail", "-5").stderr, "--tail must be a number of lines")
 }
 
+// All texts and bytes in a row are the log, whatever it holds.
+func TestLogsAsJSONLines(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	euros := strings.Repeat("€", 100_000)
+	f.logs["stdout"] = "one\n\n<&>\u2028\x00\n\xff\xfe\n" + euros + "\n" + strings.Repeat("\x80", 70_000) + "end"
+	read := func(args ...string) (lines []logLine, log string) {
+		got := stoker(t, f.env(), append([]string{"logs", "api-1", "-o", "json"}, args...)...)
+		require.Zero(t, got.code, got.stderr)
+		for text := range strings.Lines(got.stdout) {
+			var line logLine
+			decoder := json.NewDecoder(strings.NewReader(text))
+			decoder.DisallowUnknownFields()
+			require.NoError(t, decoder.Decode(&line), text)
+			require.Equal(t, "stdout", line.Stream)
+			require.Equal(t, line.Text == "", line.Bytes != nil, "one of them")
+			require.LessOrEqual(t, len(line.Text)+len(line.Bytes), mostText)
+			if len(lines) > 0 {
+				require.Equal(t, lines[0].Offset+int64(len(log)), line.Offset)
+			}
+			log += line.Text + string(line.Bytes)
+			lines = append(lines, line)
+		}
+		return lines, log
+	}
+	lines, log := read()
+	require.Equal(t, f.logs["stdout"], log)
+	require.Equal(t, logLine{Stream: "stdout", Text: "one\n"}, lines[0])
+	require.Equal(t, logLine{Stream: "stdout", Offset: 4, Text: "\n"}, lines[1])
+	require.Equal(t, []byte("\xff\xfe\n"), lines[3].Bytes)
+	for _, part := range lines[4:9] {
+		require.Empty(t, part.Bytes, "no character is cut in two")
+	}
+	for _, follow := range []string{"--follow=false", "-f"} {
+		lines, log = read("--tail", "1", follow)
+		require.Equal(t, strings.Repeat("\x80", 70_000)+"end", log)
+		require.Equal(t, len(f.logs["stdout"])-70_003, int(lines[0].Offset))
+		lines, _ = read("--tail", "0", follow)
+		require.Empty(t, lines)
+	}
+}
+
+// A line that does not end takes no more memory than its parts.
+func TestALongLineIsNotKept(t *testing.T) {
+	t.Parallel()
+	lines := &logLines{out: io.Discard, stream: "stdout"}
+	block := bytes.Repeat([]byte("x"), 1<<20)
+	for range 50 {
+		_, err := lines.Write(block)
+		require.NoError(t, err)
+		require.LessOrEqual(t, cap(lines.rest), 4*mostText)
+	}
+	require.NoError(t, lines.Close())
+	require.Equal(t, int64(50<<20), lines.offset)
+}
+
 func TestALogThatIsFollowedGoesOnAfterABreak(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI(t)
@@ -120,6 +178,10 @@ func TestALogThatIsFollowedGoesOnAfterABreak(t *testing.T) {
 	got := stoker(t, f.env(), "logs", "-f", "api-1")
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, text, got.stdout)
+	breaks = 0
+	got = stoker(t, f.env(), "logs", "-f", "api-1", "-o", "json")
+	require.Zero(t, got.code, got.stderr)
+	require.JSONEq(t, `{"stream":"stdout","offset":0,"text":"`+text[:mostText]+`"}`, strings.SplitN(got.stdout, "\n", 2)[0])
 }
 
 func TestCancel(t *testing.T) {
@@ -153,7 +215,7 @@ func TestRerunAndClusters(t *testing.T) {
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, "api-1-r1\n", got.stdout)
 	require.Regexp(t, `^NAME +DEFAULT +WORKERS +OPEN JOBS +DRAINED +PROFILES\nlake +yes +2 +3 +big, small\n$`, stoker(t, f.env(), "clusters").stdout)
-	require.JSONEq(t, `{"clusters":[{"name":"lake","default":true,"workers":2,"openJobs":3,"profiles":["big","small"]}]}`, stoker(t, f.env(), "clusters", "-o", "json").stdout)
+	require.JSONEq(t, `{"clusters":[{"name":"lake","default":true,"master":"yarn","deployMode":"cluster","workers":2,"openJobs":3,"profiles":["big","small"]}]}`, stoker(t, f.env(), "clusters", "-o", "json").stdout)
 
 	f.override = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
 	got = stoker(t, f.env(), "rerun", "api-1")

@@ -91,7 +91,7 @@ func untilEmpty(cmd *cobra.Command, c *client.Client, view jobs.ClusterView) (jo
 		}
 		if err := pauseFor(cmd.Context(), lookEvery); err != nil {
 			cmd.PrintErrf("cluster %s stays drained; stoker drain --resume %[1]s opens it\n", plainLine(view.Name))
-			return view, errSaid
+			return view, sayingf("interrupted; cluster %s stays drained", view.Name)
 		}
 		all, err := c.Clusters(cmd.Context())
 		if cmd.Context().Err() != nil {

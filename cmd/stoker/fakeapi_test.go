@@ -45,6 +45,11 @@ func newFakeAPI(t *testing.T) *fakeAPI {
 
 func (f *fakeAPI) env() []string { return []string{"STOKER_SERVER=" + f.url} }
 
+func crossFence() {
+	fence.Lock()
+	defer fence.Unlock()
+}
+
 // seen are the requests that came.
 func (f *fakeAPI) seen() []string {
 	f.mu.Lock()
@@ -69,7 +74,13 @@ const (
 	failed    = `"phase":"done","outcome":{"result":"failed","class":"application","message":"ValueError: \u001b[31mno","problems":["row 7"],"traceback":"line 1\nline 2"},"applicationId":"app_1"`
 )
 
+// fence orders what a test sets and reads with what its server does while a command
+// runs: it runs in a process of its own, of which the race detector knows nothing.
+var fence sync.Mutex
+
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	crossFence()
+	defer crossFence()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, r.Method+" "+r.URL.RequestURI())
@@ -100,7 +111,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(w, 200, "application/json", fmt.Sprintf(`{"jobs":[%s]%s,"warnings":["lake is away"]}`, aJob(fmt.Sprintf("api-%d", n), running), next))
 	case path == "clusters":
-		answer(w, 200, "application/json", `{"clusters":[{"name":"lake","default":true,"workers":2,"openJobs":3,"profiles":["big","small"]}]}`)
+		answer(w, 200, "application/json", `{"clusters":[{"name":"lake","default":true,"master":"yarn","deployMode":"cluster","workers":2,"openJobs":3,"profiles":["big","small"]}]}`)
 	case strings.HasSuffix(path, "/cancel"):
 		f.body = string(body)
 		answer(w, 202, "application/json", aJob("api-1", running))

@@ -17,7 +17,7 @@ import (
 const followPatience = 10 * time.Minute
 
 func logsCommand() *cobra.Command {
-	u := &user{raw: true}
+	u := &user{}
 	var (
 		request client.LogRequest
 		tail    int
@@ -27,7 +27,10 @@ func logsCommand() *cobra.Command {
 		ValidArgsFunction: first(completeJobs(jobs.Query{})),
 		Long: "Prints the bytes that the program wrote, as they are. With -f it goes on until the log is\n" +
 			"complete; after a break it goes on where it was, without losing or doubling a byte. What else\n" +
-			"there is to say stands on stderr.",
+			"there is to say stands on stderr. With -o json each line of the log is an object on a line of its\n" +
+			"own: its stream, the offset of its first byte, and its text with the line break, or its bytes in\n" +
+			"base64 where they are not UTF-8. A line of more than 64 KiB comes in parts: all texts and bytes\n" +
+			"in a row are the log.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("attempt") && request.Attempt < 1 {
 				return fmt.Errorf("--attempt counts from 1, got %d", request.Attempt)
@@ -43,20 +46,29 @@ func logsCommand() *cobra.Command {
 			if request.Follow {
 				c = c.Patient(followPatience)
 			}
+			to, finish := cmd.OutOrStdout(), func() error { return nil }
+			lines := &logLines{out: cmd.OutOrStdout(), stream: request.Stream}
+			if u.output.json() {
+				to, finish = lines, lines.Close
+			}
 			if tail >= 0 {
-				lines, behind, err := lastLines(cmd.Context(), c, request, tail)
+				last, behind, err := lastLines(cmd.Context(), c, request, tail)
 				if err != nil {
 					return err
 				}
-				if _, err := cmd.OutOrStdout().Write(lines); err != nil {
+				lines.offset = behind - int64(len(last))
+				if _, err := to.Write(last); err != nil {
 					return err
 				}
 				if !request.Follow {
-					return nil
+					return finish()
 				}
 				request.Offset = behind
 			}
-			end, err := c.Logs(cmd.Context(), request, cmd.OutOrStdout())
+			end, err := c.Logs(cmd.Context(), request, to)
+			if rest := finish(); err == nil {
+				err = rest
+			}
 			if err != nil {
 				return err
 			}

@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/job"
@@ -42,7 +45,9 @@ func stoker(t *testing.T, environ []string, args ...string) ended {
 	cmd.Env = append([]string{asStoker + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + t.TempDir()}, environ...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, t.TempDir()
+	crossFence()
 	err = cmd.Run()
+	crossFence()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		require.NoError(t, err)
@@ -64,6 +69,8 @@ func TestVersion(t *testing.T) {
 	require.Zero(t, got.code, got.stderr)
 	require.Regexp(t, `^stoker \S+\n$`, got.stdout)
 	require.Empty(t, got.stderr)
+	require.Equal(t, got, stoker(t, nil, "--version"))
+	require.Equal(t, got, stoker(t, nil, "submit", "--version"))
 }
 
 func TestHelp(t *testing.T) {
@@ -148,6 +155,58 @@ func TestMistakesAreSaidClearly(t *testing.T) {
 			require.NotContains(t, got.stderr, "Usage:")
 		})
 	}
+}
+
+// Whoever interrupts a command has not got what it was asked for; a service that is told
+// to stop has done its work.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	run := func(root *cobra.Command, words ...string) (status int, stderr string) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		command := func(use string) *cobra.Command {
+			return &cobra.Command{Use: use, RunE: func(cmd *cobra.Command, _ []string) error {
+				interrupt()
+				return fmt.Errorf("upload: %w", cmd.Context().Err())
+			}}
+		}
+		root.AddCommand(command("one"), service(command("forever")))
+		var b bytes.Buffer
+		root.SetErr(&b)
+		return execute(ctx, root, words), b.String()
+	}
+	status, stderr := run(rootCommand(), "one")
+	require.Equal(t, 1, status)
+	require.Equal(t, "stoker: interrupted\n", stderr)
+	status, stderr = run(rootCommand(), "forever")
+	require.Zero(t, status)
+	require.Empty(t, stderr)
+
+	// A command as it is.
+	home, conf, root := t.TempDir(), t.TempDir(), t.TempDir()
+	for path, content := range map[string]string{
+		filepath.Join(home, "jars", "spark-core_2.12-3.5.6.jar"):  "a",
+		filepath.Join(home, "python", "lib", "pyspark.zip"):       "b",
+		filepath.Join(home, "python", "lib", "py4j-0.10-src.zip"): "c",
+		filepath.Join(conf, "core-site.xml"):                      "<configuration><property><name>fs.defaultFS</name><value>file:///</value></property></configuration>",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+	}
+	words := []string{
+		"runtime", "stage", "--cluster", "lake", "--spark-home", home,
+		"--config", configured(t, "  lake: {type: yarn, root: "+root+"/jobs, yarn: {confDirs: ["+conf+"]}}\n"),
+	}
+	require.Zero(t, execute(t.Context(), quiet(rootCommand()), words), "it works")
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	require.Equal(t, 1, execute(ctx, quiet(rootCommand()), words))
+}
+
+func quiet(root *cobra.Command) *cobra.Command {
+	root.SetOut(io.Discard)
+	root.SetErr(io.Discard)
+	return root
 }
 
 func TestPrintError(t *testing.T) {

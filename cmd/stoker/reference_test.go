@@ -21,7 +21,17 @@ const referenceHead = `# Commands
 
 Generated from the code by ` + "`go test ./cmd/stoker -run TestReference -update`" + `; do not edit.
 
-Results stand on stdout, everything else on stderr. The exit status is 0 if what was asked for was done, else 1.
+Results stand on stdout, everything else on stderr.
+
+| exit status | |
+|---|---|
+| 0 | What was asked for was done. With ` + "`--wait`" + ` of submit and rerun the job succeeded; with that of cancel it ended, and not as lost. Doctor found nothing that fails. A role (worker, starter, api) was told to stop. |
+| 1 | It was not, or the command was interrupted. |
+
+With ` + "`-o json`" + ` an error is JSON as well: an object on one line, the last on stderr, with ` + "`error`, with `problems`" + ` if they are
+listed and, where a server refused, with ` + "`status`, `title`, `detail` and `requestId`" + ` of its answer. What stands before it are
+notes for people. What doctor finds stands in its report alone.
+
 ` + "`stoker completion bash`" + ` (or zsh, fish, powershell) prints a script for the shell's completion, also of job ids,
 clusters and contexts; ` + "`stoker completion bash --help`" + ` says where it goes.
 `
@@ -78,8 +88,19 @@ func section(b *strings.Builder, cmd *cobra.Command) {
 		fmt.Fprintf(b, "\nExamples:\n\n```sh\n%s\n```\n", unindent(cmd.Example))
 	}
 	flagTable(b, cmd.NonInheritedFlags())
+	if cmd.Name() == "submit" {
+		refusedTable(b)
+	}
 	for _, below := range cmd.Commands() {
 		section(b, below)
+	}
+}
+
+// refusedTable says which options of spark-submit are not taken.
+func refusedTable(b *strings.Builder) {
+	b.WriteString("\nOptions of spark-submit that are refused:\n\n| option | why, or what to do instead |\n|---|---|\n")
+	for _, o := range refusedOptions {
+		fmt.Fprintf(b, "| `--%s` | %s |\n", o.name, o.instead)
 	}
 }
 

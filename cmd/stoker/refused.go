@@ -16,8 +16,6 @@ var refusedOptions = []struct {
 	switchy bool
 	instead string
 }{
-	{"master", false, "the cluster's configuration says it; choose a cluster with --cluster (stoker clusters lists them)"},
-	{"deploy-mode", false, "the cluster's configuration says it; choose a cluster with --cluster"},
 	{"remote", false, "Spark Connect is not supported; submit the program itself"},
 	{"keytab", false, "the worker has its own; nobody's keys are sent"},
 	{"principal", false, "the worker has its own; nobody's keys are sent"},
@@ -26,11 +24,12 @@ var refusedOptions = []struct {
 	{"packages", false, "download the jars and give them with --jars, so that every run has the same"},
 	{"exclude-packages", false, "give exactly the jars that are needed with --jars"},
 	{"repositories", false, "download the jars and give them with --jars, so that every run has the same"},
-	{"total-executor-cores", false, "use --num-executors and --executor-cores"},
+	{"driver-java-options", false, "what loads code into the process that submits is the operator's; ask for a profile and use --profile"},
+	{"driver-class-path", false, "give the jars with --jars, or ask the operator for a profile and use --profile"},
+	{"driver-library-path", false, "what loads code into the process that submits is the operator's; ask for a profile and use --profile"},
 	{"supervise", true, "every job is watched; --retries says how often it may run again"},
 	{"kill", false, "use stoker cancel ID"},
 	{"status", false, "use stoker status ID"},
-	{"verbose", true, "leave it out; stoker status ID shows the job"},
 }
 
 // refusals are the options that were given all the same.

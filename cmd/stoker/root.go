@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,19 +42,34 @@ func rootCommand() *cobra.Command {
 		"configuration file (YAML); default $STOKER_CONFIG")
 	root.PersistentFlags().StringVar(&flags.logLevel, "log-level", "", "debug, info, warn or error")
 	root.PersistentFlags().StringVar(&flags.logFormat, "log-format", "", "text or json")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misread{err} })
+	withVersion(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupJobs, Title: "Jobs:"},
 		&cobra.Group{ID: groupRoles, Title: "Server roles:"},
 		&cobra.Group{ID: groupOperation, Title: "Operation:"},
 	)
 	root.AddCommand(submitCommand(), statusCommand(), logsCommand(), cancelCommand(), rerunCommand(), listCommand(), clustersCommand(), drainCommand(), contextCommand())
-	root.AddCommand(inGroup(groupRoles, workerCommand(&flags), starterCommand(&flags), apiCommand(&flags))...)
+	root.AddCommand(inGroup(groupRoles, service(workerCommand(&flags)), service(starterCommand(&flags)), service(apiCommand(&flags)))...)
 	admin := adminCommand(&flags)
 	admin.AddCommand(tokenCommand())
 	root.AddCommand(inGroup(groupOperation, admin, runtimeCommand(&flags), doctorCommand(&flags), versionCommand())...)
 	root.SetHelpCommandGroupID(groupOperation)
 	root.SetCompletionCommandGroupID(groupOperation)
 	return root
+}
+
+// service is a command that runs until it is told to stop, which is how it succeeds.
+func service(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := run(cmd, args)
+		if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+			return nil
+		}
+		return err
+	}
+	return cmd
 }
 
 // The groups of commands in help.
@@ -84,6 +100,12 @@ func versionCommand() *cobra.Command {
 	}
 	out.flag(cmd)
 	return cmd
+}
+
+// withVersion gives a command --version, which prints what stoker version does.
+func withVersion(cmd *cobra.Command) {
+	cmd.Version = buildVersion()
+	cmd.SetVersionTemplate("stoker {{.Version}}\n")
 }
 
 func buildVersion() string {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,7 +25,10 @@ func submitCommand() *cobra.Command {
 		Use: "submit [options] FILE [arguments]", DisableFlagsInUseLine: true, Short: "Submit a program, as spark-submit does",
 		Long: "Submits FILE, a .py file or a .jar, with the options of spark-submit. Options stand before FILE; what\n" +
 			"stands behind it is the program's. Files without a scheme are local ones and are uploaded, unless the\n" +
-			"server has them already; those with one (hdfs:, s3a:, local:, file:, artifact:) are left where they are.\n\n" +
+			"server has them already; those with one (hdfs:, s3a:, local:, file:, artifact:) are left where they are.\n" +
+			"What is wrong with the job on any cluster is said before anything is sent.\n\n" +
+			"An option counts before --conf of the key that it stands for. --master and --deploy-mode choose\n" +
+			"nothing: they must be what the cluster has. --version prints Stoker's own.\n\n" +
 			"Prints the job's id. With --wait it goes on until the job has ended; the exit status is then 0 only\n" +
 			"if the job succeeded. Ctrl-C ends the waiting, not the job.",
 		Example: "  stoker submit --wait job.py 2026-01-31\n" +
@@ -49,7 +54,23 @@ func submitCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := upload(cmd, c, files, &spec); err != nil {
+			outgoing, err := digests(cmd.Context(), files)
+			if err != nil {
+				return err
+			}
+			// What is wrong anywhere is said before anything is sent.
+			if err := jobspec.Check(spec); err != nil {
+				return err
+			}
+			if err := s.compare(cmd.Context(), c); err != nil {
+				return err
+			}
+			if s.verbose {
+				if err := printSpec(cmd, spec); err != nil {
+					return err
+				}
+			}
+			if err := upload(cmd, c, outgoing, spec.Cluster); err != nil {
 				return err
 			}
 			if key == "" {
@@ -72,8 +93,17 @@ func submitCommand() *cobra.Command {
 	f.BoolVarP(&wait, "wait", "w", false, "wait until the job has ended")
 	f.SortFlags = false
 	u.command(cmd)
+	withVersion(cmd)
 	registerCompletion(cmd, "cluster", completeClusters())
 	return cmd
+}
+
+// printSpec shows what is submitted, for -v.
+func printSpec(cmd *cobra.Command, spec jobspec.Spec) error {
+	encoder := json.NewEncoder(cmd.ErrOrStderr())
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(spec)
 }
 
 // unsettled says how to find out whether a submission was carried out.
@@ -129,10 +159,17 @@ func (u *user) started(cmd *cobra.Command, c *client.Client, started client.Job,
 		}
 	}
 	if ended.Outcome.Result != job.ResultSucceeded {
-		sayFailure(cmd, c, ended)
-		return errSaid
+		if !u.output.json() {
+			sayFailure(cmd, c, ended)
+		}
+		return endedOtherwise(ended)
 	}
 	return nil
+}
+
+// endedOtherwise is the error of a job that ended as nobody wanted.
+func endedOtherwise(j client.Job) error {
+	return sayingf("job %s: %s: %s", j.ID, outcomeWord(j.Outcome), j.Outcome.Message)
 }
 
 // submission is the options of a submission.
@@ -142,6 +179,9 @@ type submission struct {
 	conf, secretConf, labels       keyValues
 	retries                        int
 	rerunAfterStart                bool
+	totalCores                     int
+	master, deployMode             string
+	verbose                        bool
 	refused                        refusals
 }
 
@@ -166,9 +206,10 @@ func (s *submission) flags(cmd *cobra.Command) {
 	f.IntVar(&r.ExecutorCores, "executor-cores", 0, "cores of each executor")
 	f.IntVar(&r.NumExecutors, "num-executors", 0, "how many executors; the first number of them under dynamic allocation")
 	f.StringVar(&s.Queue, "queue", "", "queue of the cluster")
-	for _, o := range confOptions {
-		f.Var(&confValue{&s.conf, o.key}, o.name, o.usage)
-	}
+	f.IntVar(&s.totalCores, "total-executor-cores", 0, "cores of all executors, where the cluster manager counts them")
+	f.StringVar(&s.master, "master", "", "master that the cluster must have; it chooses none")
+	f.StringVar(&s.deployMode, "deploy-mode", "", "deploy mode that the cluster must have")
+	f.BoolVarP(&s.verbose, "verbose", "v", false, "show on stderr what is submitted")
 
 	f.StringVar(&s.Cluster, "cluster", "", "cluster to run on (default: the server's)")
 	f.StringVar(&s.Profile, "profile", "", "profile of the cluster to start from")
@@ -181,35 +222,46 @@ func (s *submission) flags(cmd *cobra.Command) {
 	s.refused.flags(cmd)
 }
 
-// confOptions are options of spark-submit that only stand for a key.
-var confOptions = []struct{ name, key, usage string }{
-	{"driver-java-options", "spark.driver.extraJavaOptions", "options of the driver's JVM"},
-	{"driver-class-path", "spark.driver.extraClassPath", "class path of the driver"},
-	{"driver-library-path", "spark.driver.extraLibraryPath", "library path of the driver"},
+// optionKeys are the conf keys that options of spark-submit stand for.
+var optionKeys = []struct{ option, key string }{
+	{"name", "spark.app.name"},
+	{"queue", "spark.yarn.queue"},
+	{"driver-memory", "spark.driver.memory"},
+	{"driver-memory-overhead", "spark.driver.memoryOverhead"},
+	{"driver-cores", "spark.driver.cores"},
+	{"executor-memory", "spark.executor.memory"},
+	{"executor-memory-overhead", "spark.executor.memoryOverhead"},
+	{"executor-cores", "spark.executor.cores"},
+	{"num-executors", "spark.executor.instances"},
+	{"total-executor-cores", keyTotalCores},
+	{"master", "spark.master"},
 }
 
-// confValue is the value of one key.
-type confValue struct {
-	conf *keyValues
-	key  string
-}
+// keyTotalCores has no field in a Spec.
+const keyTotalCores = "spark.cores.max"
 
-// String is the value that was given.
-func (v *confValue) String() string {
-	if v.conf == nil {
-		return ""
+// settle drops the keys of --conf that an option was given for, too: the option counts,
+// as with spark-submit.
+func (s *submission) settle(cmd *cobra.Command) {
+	for _, o := range optionKeys {
+		value, both := s.conf[o.key]
+		f := cmd.Flags().Lookup(o.option)
+		if !both || !f.Changed {
+			continue
+		}
+		delete(s.conf, o.key)
+		if value != f.Value.String() {
+			cmd.PrintErrf("note: --%s takes the place of --conf %s, as with spark-submit\n", o.option, o.key)
+		}
 	}
-	return (*v.conf)[v.key]
 }
-
-// Set takes it.
-func (v *confValue) Set(text string) error { return v.conf.Set(v.key + "=" + text) }
-
-// Type is what help calls it.
-func (v *confValue) Type() string { return "string" }
 
 // spec is what the options ask for, with files as they were named.
 func (s *submission) spec(cmd *cobra.Command, file string, arguments []string) (jobspec.Spec, error) {
+	s.settle(cmd)
+	if cmd.Flags().Changed("total-executor-cores") {
+		_ = s.conf.Set(keyTotalCores + "=" + strconv.Itoa(s.totalCores)) // it is key=value
+	}
 	spec := s.Spec
 	spec.File, spec.Args = file, arguments
 	spec.Conf, spec.SecretConf, spec.Labels = s.conf, s.secretConf, s.labels
@@ -224,7 +276,7 @@ func (s *submission) spec(cmd *cobra.Command, file string, arguments []string) (
 		}
 	}
 	var problems []string
-	for _, name := range []string{"driver-cores", "executor-cores", "num-executors", "retries"} {
+	for _, name := range []string{"driver-cores", "executor-cores", "num-executors", "total-executor-cores", "retries"} {
 		if f := cmd.Flags().Lookup(name); f.Changed && (strings.HasPrefix(f.Value.String(), "-") || f.Value.String() == "0" && name != "retries") {
 			problems = append(problems, fmt.Sprintf("--%s must be positive, got %s", name, f.Value))
 		}

@@ -24,17 +24,17 @@ func reference(content, name string) string {
 func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI(t)
-	program, data := file(t, "job.py", "print(1)"), file(t, "data.bin", "\x00\xff")
+	program, module, data := file(t, "job.jar", "print(1)"), file(t, "lib.py", "print(2)"), file(t, "data.bin", "\x00\xff")
 	dir := t.TempDir()
 	for _, name := range []string{"a.jar", "b.jar"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600))
 	}
 	args := []string{
-		"submit", "--name", "n", "--class", "x.Y", "-c", "spark.a=b=c", "--conf", "spark.d=", "--py-files", program + ", hdfs:///lib.zip",
+		"submit", "--name", "n", "--class", "x.Y", "-c", "spark.a=b=c", "--conf", "spark.d=", "--py-files", module + ", hdfs:///lib.zip",
 		"--files", data + "#renamed,local:/etc/x#y," + data, "--jars", dir + "/*.jar", "--archives", "s3a://b/env.tgz#env",
 		"--driver-memory", "1g", "--driver-memory-overhead", "2g", "--driver-cores", "3", "--executor-memory", "4g",
 		"--executor-memory-overhead", "5g", "--executor-cores", "6", "--num-executors", "7", "--queue", "q",
-		"--driver-java-options", "-Dx=y", "--cluster", "lake", "--profile", "big", "--label", "team=x", "--label", "day=1",
+		"--total-executor-cores", "8", "--master", "yarn", "--deploy-mode", "cluster", "--cluster", "lake", "--profile", "big", "--label", "team=x", "--label", "day=1",
 		"--secret-conf", "spark.password=db", "--deadline", "2h", "--run-limit", "1h", "--retries", "0", "--rerun-after-start",
 		"--idempotency-key", "mine", program, "--name", "of the program", "-w x", "",
 	}
@@ -45,12 +45,12 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 	require.Equal(t, "mine", f.key)
 	spec, err := jobspec.Parse([]byte(f.body))
 	require.NoError(t, err)
-	py := reference("print(1)", "job.py")
+	jar, py := reference("print(1)", "job.jar"), reference("print(2)", "lib.py")
 	binary := reference("\x00\xff", "data.bin")
 	zero, again := 0, true
 	require.Equal(t, jobspec.Spec{
-		File: py, ClassName: "x.Y", Args: []string{"--name", "of the program", "-w x", ""},
-		Conf:       map[string]string{"spark.a": "b=c", "spark.d": "", "spark.driver.extraJavaOptions": "-Dx=y"},
+		File: jar, ClassName: "x.Y", Args: []string{"--name", "of the program", "-w x", ""},
+		Conf:       map[string]string{"spark.a": "b=c", "spark.d": "", "spark.cores.max": "8"},
 		SecretConf: map[string]string{"spark.password": "db"},
 		Resources: jobspec.Resources{
 			DriverMemory: "1g", DriverMemoryOverhead: "2g", DriverCores: 3, ExecutorMemory: "4g", ExecutorMemoryOverhead: "5g",
@@ -62,10 +62,10 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 		Timeouts: jobspec.Timeouts{Deadline: "2h", Run: "1h"}, Retry: &jobspec.Retry{InfrastructureRetries: &zero, RerunAfterStart: &again},
 	}, spec)
 	require.Equal(t, map[string]string{
-		py: "print(1)", binary: "\x00\xff", reference("a.jar", "a.jar"): "a.jar", reference("b.jar", "b.jar"): "b.jar",
+		jar: "print(1)", py: "print(2)", binary: "\x00\xff", reference("a.jar", "a.jar"): "a.jar", reference("b.jar", "b.jar"): "b.jar",
 	}, f.uploads)
 	requests := strings.Join(f.seen(), "\n")
-	require.Equal(t, 4, strings.Count(requests, "PUT "))
+	require.Equal(t, 5, strings.Count(requests, "PUT "))
 	require.Contains(t, requests, "cluster=lake")
 
 	// What the server has is not sent again, and each submission has a key of its own.
@@ -77,8 +77,8 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 	require.NotEqual(t, first, f.key)
 	require.JSONEq(t, aJob("api-1", loading), got.stdout)
 	require.Empty(t, got.stderr)
-	require.Equal(t, 4, strings.Count(strings.Join(f.seen(), "\n"), "PUT "))
-	require.JSONEq(t, `{"file":"`+py+`","args":["--wait"]}`, f.body)
+	require.Equal(t, 5, strings.Count(strings.Join(f.seen(), "\n"), "PUT "))
+	require.JSONEq(t, `{"file":"`+jar+`","args":["--wait"]}`, f.body)
 }
 
 func TestProgramAndItsArguments(t *testing.T) {
@@ -113,13 +113,17 @@ func TestSubmitSaysWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 		"no program":    {nil, []string{"there is no program: name a .py file or a .jar behind the options"}},
 		"nothing there": {[]string{"--files", "no.txt", "--jars", dir, "nope.py"}, []string{"not all files can be uploaded", "- program: nope.py is not there", "- --files: no.txt is not there", "- --jars: " + dir + " is a directory"}},
 		"no match":      {[]string{"--jars", dir + "/*.jar", program}, []string{"*.jar is not there"}},
-		"master":        {[]string{"--master", "yarn", program}, []string{"spark-submit's --master: ", "choose a cluster with --cluster"}},
-		"several":       {[]string{"--deploy-mode=client", "--supervise", "--verbose", "--packages", "a:b:c", program}, []string{"- --deploy-mode: ", "- --supervise: ", "- --verbose: ", "- --packages: download the jars"}},
+		"class path":    {[]string{"--driver-class-path", "x", program}, []string{"spark-submit's --driver-class-path: give the jars with --jars"}},
+		"several":       {[]string{"--driver-java-options=-Dx=y", "--supervise", "--status=x", "--packages", "a:b:c", program}, []string{"- --driver-java-options: ", "- --supervise: ", "- --status: ", "- --packages: download the jars"}},
 		"keytab":        {[]string{"--keytab", "k", "--principal", "p", program}, []string{"--keytab: ", "--principal: "}},
 		"proxy user":    {[]string{"--proxy-user", "p", program}, []string{"said by your token"}},
 		"properties":    {[]string{"--properties-file", "p", program}, []string{"--conf"}},
 		"no pair":       {[]string{"--conf", "spark.x", program}, []string{`--conf`, "must be key=value"}},
-		"no cores":      {[]string{"--driver-cores", "0", "--num-executors", "-1", program}, []string{"- --driver-cores must be positive", "- --num-executors must be positive"}},
+		"no cores":      {[]string{"--driver-cores", "0", "--num-executors", "-1", "--total-executor-cores", "0", program}, []string{"- --driver-cores must be positive", "- --num-executors must be positive", "- --total-executor-cores must be positive"}},
+		"no UTF-8":      {[]string{program, "\xff"}, []string{"the job cannot be run", "- args[0]: is not UTF-8"}},
+		"no size":       {[]string{"--driver-memory", "lots", program}, []string{"- resources.driverMemory: lots is no size"}},
+		"store's own":   {[]string{"--files", file(t, ".used", ""), program}, []string{"- files[0]: the artifact's name \".used\" is the store's own"}},
+		"refused key":   {[]string{"--conf", "spark.plugins=x", program}, []string{"- conf spark.plugins: refused by rule"}},
 		"unknown":       {[]string{"--nonsense", program}, []string{"unknown flag: --nonsense"}},
 		"format":        {[]string{"-o", "xml", program}, []string{"must be text or json"}},
 		"two servers":   {[]string{"--server", "http://a", "--context", "b", program}, []string{"use one of them"}},
@@ -136,6 +140,63 @@ func TestSubmitSaysWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 			require.NotContains(t, got.stderr, "Usage:")
 			require.Empty(t, f.seen())
 		})
+	}
+}
+
+func TestOptionsCountBeforeConf(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	got := stoker(t, f.env(), "submit", "--executor-memory", "2g", "--conf", "spark.executor.memory=1g", "--conf", "spark.app.name=a", "--name", "b",
+		"--conf", "spark.cores.max=1", "--total-executor-cores", "2", "--conf", "spark.executor.cores=3", "--executor-cores", "3",
+		"--conf", "spark.driver.memory=5g", "local:/a.py")
+	require.Zero(t, got.code, got.stderr)
+	require.JSONEq(t, `{"file":"local:/a.py","name":"b","resources":{"executorMemory":"2g","executorCores":3},"conf":{"spark.cores.max":"2","spark.driver.memory":"5g"}}`, f.body)
+	require.Equal(t, "note: --name takes the place of --conf spark.app.name, as with spark-submit\n"+
+		"note: --executor-memory takes the place of --conf spark.executor.memory, as with spark-submit\n"+
+		"note: --total-executor-cores takes the place of --conf spark.cores.max, as with spark-submit\n", got.stderr)
+}
+
+func TestMasterAndDeployModeAreCompared(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	clusters := `{"clusters":[{"name":"lake","default":true,"master":"yarn","deployMode":"cluster"},{"name":"pond","master":"local[2]","deployMode":"client"}]}`
+	f.override = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/v1/clusters" {
+			return false
+		}
+		answer(w, 200, "application/json", clusters)
+		return true
+	}
+	program := file(t, "job.py", "")
+	for line, want := range map[string]string{
+		"--master yarn": "",
+		"--master yarn --conf spark.master=local":               "",
+		"--deploy-mode cluster":                                 "",
+		"--cluster pond --master local[2] --deploy-mode client": "",
+		"--cluster moon --master yarn":                          "",
+		"--master local[2]":                                     "- --master: asks for local[2], cluster lake has yarn; leave it out, or choose with --cluster one that has what was asked for: pond\n",
+		"--master k8s://x":                                      "- --master: asks for k8s://x, cluster lake has yarn; leave it out\n",
+		"--deploy-mode client":                                  "- --deploy-mode: asks for client, cluster lake has cluster; leave it out, or choose with --cluster one that has what was asked for: pond\n",
+		"--cluster pond --master yarn":                          "- --master: asks for yarn, cluster pond has local[2]; leave it out, or choose with --cluster one that has what was asked for: lake\n",
+	} {
+		got := stoker(t, f.env(), append(append([]string{"submit"}, strings.Fields(line)...), program)...)
+		require.Equal(t, want == "", got.code == 0, "%s: %s", line, got.stderr)
+		require.Contains(t, got.stderr, want)
+		require.NotContains(t, f.body, "spark.master")
+	}
+	clusters = `{"clusters":[{"name":"lake","default":true}]}`
+	require.Contains(t, stoker(t, f.env(), "submit", "--master", "yarn", program).stderr, "the server does not say what master cluster lake has")
+}
+
+func TestVerboseShowsWhatIsSubmitted(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	for _, flag := range []string{"-v", "--verbose"} {
+		got := stoker(t, f.env(), "submit", flag, "local:/a.py", "<x>")
+		require.Zero(t, got.code)
+		require.Equal(t, "api-1\n", got.stdout)
+		require.JSONEq(t, f.body, got.stderr)
+		require.Contains(t, got.stderr, "<x>")
 	}
 }
 

@@ -74,7 +74,7 @@ func (f *sweepFlags) run(cmd *cobra.Command, flags *common) error {
 	defer temporal.Close()
 	var report sweepReport
 	report.Clusters, err = f.sweep(cmd, c, temporal, func(*workflows.SweepInput) {})
-	return errors.Join(f.print(cmd, report), err)
+	return errors.Join(f.print(cmd, report), err, failures(report.Clusters))
 }
 
 func (f *sweepFlags) print(cmd *cobra.Command, report sweepReport) error {
@@ -92,7 +92,19 @@ func (f *sweepFlags) print(cmd *cobra.Command, report sweepReport) error {
 	return err
 }
 
-// sweep sweeps the clusters, each changed as the command wants it.
+// failures says what could not be ended or cleaned; the sweeps went on behind it.
+func failures(results []workflows.SweepResult) error {
+	var errs []error
+	for _, r := range results {
+		if len(r.Failed) > 0 {
+			errs = append(errs, fmt.Errorf("cluster %s: %d could not be ended or cleaned", r.Cluster, len(r.Failed)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sweep sweeps the clusters, each changed as the command wants it, until there is no
+// more.
 func (f *sweepFlags) sweep(cmd *cobra.Command, c config.Config, temporal client.Client, change func(*workflows.SweepInput)) ([]workflows.SweepResult, error) {
 	names := f.clusters
 	if len(names) == 0 {
@@ -110,14 +122,16 @@ func (f *sweepFlags) sweep(cmd *cobra.Command, c config.Config, temporal client.
 			in.Grace = f.grace
 		}
 		change(&in)
-		result, err := worker.SweepNow(cmd.Context(), temporal, in)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("sweep cluster %s: %w", name, err))
-			continue
-		}
-		results = append(results, result)
-		if len(result.Failed) > 0 {
-			errs = append(errs, fmt.Errorf("cluster %s: %d could not be ended or cleaned", name, len(result.Failed)))
+		for {
+			result, err := worker.SweepNow(cmd.Context(), temporal, in)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("sweep cluster %s: %w", name, err))
+				break
+			}
+			results = append(results, result)
+			if !result.More || in.DryRun || !result.Changed() {
+				break
+			}
 		}
 	}
 	return results, errors.Join(errs...)
@@ -132,7 +146,7 @@ func writeSweep(b *strings.Builder, r workflows.SweepResult) {
 		what string
 		all  []string
 	}{
-		{"ended, its workflow was terminated", r.Ended},
+		{"ended", r.Ended},
 		{"cleaned", r.Cleaned},
 		{"adopted", r.Adopted},
 		{"unknown to Temporal", r.Unknown},
@@ -140,8 +154,11 @@ func writeSweep(b *strings.Builder, r workflows.SweepResult) {
 		{"FAILED", r.Failed},
 	} {
 		for _, line := range list.all {
-			fmt.Fprintf(b, "  %-34s %s\n", list.what, line)
+			fmt.Fprintf(b, "  %-31s %s\n", list.what, line)
 		}
+	}
+	if r.More {
+		b.WriteString("  there is more than one sweep takes on\n")
 	}
 	if e := r.Expired; e.Jobs+e.Artifacts+e.Logs > 0 {
 		fmt.Fprintf(b, "  deleted: markers of %d jobs, %d artifacts, logs of %d jobs\n", e.Jobs, e.Artifacts, e.Logs)
@@ -180,7 +197,7 @@ func reconcileCommand(flags *common) *cobra.Command {
 			if err == nil && !f.dryRun && c.HasModelManage() {
 				report.ModelManage, err = reconcileDocuments(cmd, c, temporal, logger)
 			}
-			return errors.Join(f.print(cmd, report), err)
+			return errors.Join(f.print(cmd, report), err, failures(report.Clusters))
 		},
 	}
 	f.add(cmd)

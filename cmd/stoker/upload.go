@@ -110,22 +110,37 @@ func fileProblem(path string) string {
 	return ""
 }
 
-// upload sends the files that the server has not yet, each content once, and puts their
-// references into the spec.
-func upload(cmd *cobra.Command, c *client.Client, files []localFile, spec *jobspec.Spec) error {
-	sent := map[jobspec.Artifact]bool{}
+// outgoing is a file to be uploaded, as it was when it was read.
+type outgoing struct {
+	path     string
+	info     fs.FileInfo
+	artifact jobspec.Artifact
+}
+
+// digests reads the files and puts their references into the spec. Each content under a
+// name is returned once.
+func digests(ctx context.Context, files []localFile) ([]outgoing, error) {
+	var list []outgoing
+	known := map[jobspec.Artifact]bool{}
 	for _, f := range files {
-		digest, info, err := digestOf(cmd.Context(), f.path)
+		digest, info, err := digestOf(ctx, f.path)
 		if err != nil {
-			return fmt.Errorf("read %s: %w", f.path, err)
+			return nil, fmt.Errorf("read %s: %w", f.path, err)
 		}
 		artifact := jobspec.Artifact{SHA256: digest, Name: filepath.Base(f.path)}
 		f.refer(artifact.String())
-		if sent[artifact] {
-			continue
+		if !known[artifact] {
+			list = append(list, outgoing{f.path, info, artifact})
 		}
-		sent[artifact] = true
-		if err := send(cmd, c, f.path, info, client.Upload{Artifact: artifact, Cluster: spec.Cluster, Bytes: info.Size()}); err != nil {
+		known[artifact] = true
+	}
+	return list, nil
+}
+
+// upload sends the files that the server has not yet.
+func upload(cmd *cobra.Command, c *client.Client, files []outgoing, cluster string) error {
+	for _, f := range files {
+		if err := send(cmd, c, f.path, f.info, client.Upload{Artifact: f.artifact, Cluster: cluster, Bytes: f.info.Size()}); err != nil {
 			return err
 		}
 	}

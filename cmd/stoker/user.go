@@ -15,8 +15,6 @@ import (
 type user struct {
 	server, context string
 	output          output
-	// raw: the command prints bytes as they are, so there is no format to choose.
-	raw bool
 }
 
 var (
@@ -25,6 +23,15 @@ var (
 	// errSaid is the end of a command that has said all there is to say.
 	errSaid = errors.New("what went wrong was said already")
 )
+
+// said is errSaid with what was said to people in short, for those who read JSON.
+type said struct{ words string }
+
+func sayingf(format string, args ...any) error { return said{fmt.Sprintf(format, args...)} }
+
+func (s said) Error() string { return s.words }
+
+func (said) Is(target error) bool { return target == errSaid }
 
 // command makes a command one of users.
 func (u *user) command(cmd *cobra.Command) *cobra.Command {
@@ -39,9 +46,7 @@ func (u *user) command(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&u.server, "server", "", "address of the API, in place of the context's")
 	cmd.Flags().StringVar(&u.context, "context", "", "context to use, in place of the current one")
-	if !u.raw {
-		u.output.flag(cmd)
-	}
+	u.output.flag(cmd)
 	registerCompletion(cmd, "context", completeContexts)
 	withoutRoleFlags(cmd)
 	return cmd

@@ -57,7 +57,7 @@ func (w *waiting) run(ctx context.Context) (client.Job, error) {
 		case <-ctx.Done():
 			w.clear()
 			w.cmd.PrintErrf("job %s goes on; follow it with stoker status %[1]s or stoker logs -f %[1]s, end it with stoker cancel %[1]s\n", plainLine(w.job.ID))
-			return w.job, errSaid
+			return w.job, sayingf("interrupted; job %s goes on", w.job.ID)
 		case <-draw.C:
 			continue
 		case <-next.C:

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/client"
+	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobspec"
 )
@@ -83,6 +84,7 @@ func TestUploadOntoFullDisk(t *testing.T) {
 // A log store that is full costs a job the rest of its log, and nothing else. The log
 // says where it breaks off.
 func TestLogOntoFullDisk(t *testing.T) {
+	bench.Long(t)
 	b := newBench(t)
 	disk := b.SmallDisk(8 << 20)
 	b.Set("clusters/local/logs/root", filepath.Join(disk, "logs"))

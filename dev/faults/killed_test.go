@@ -106,6 +106,7 @@ while True:
 // The worker is killed between the SIGTERM and the SIGKILL of a job that is cancelled:
 // another one carries it out, and the job can be run again.
 func TestWorkerKilledBetweenSignals(t *testing.T) {
+	bench.Long(t)
 	b := newBench(t)
 	first := b.Worker()
 	f := newFront(b)

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/dev/faults/bench"
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/workflows"
@@ -116,6 +118,7 @@ func TestSweepIsScheduled(t *testing.T) {
 // Another namespace than the one on record knows none of the jobs, so Sweep refuses to
 // look at them.
 func TestSweepInAnotherNamespace(t *testing.T) {
+	bench.Long(t)
 	b := sweepable(t)
 	b.Worker()
 	b.Starter()
@@ -231,4 +234,105 @@ func TestReconcileEndsWhatIsNowhere(t *testing.T) {
 	})
 	require.Contains(t, j.Messages(), "it was not launched")
 	require.Empty(t, j.Starts())
+}
+
+// A job that was terminated while no worker was there has left nothing on any cluster,
+// and is ended all the same.
+func TestTerminatedBeforeAnyWorker(t *testing.T) {
+	b := sweepable(t)
+	f := newFront(b)
+	id := f.submit("key").ID
+	b.Starter()
+	j := b.Create(waiting)
+	b.Eventually("both have a workflow", func() bool { return j.Workflow() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING })
+	own := &bench.Job{Bench: b, ID: id, Key: job.Key{Source: job.SourceAPI, ID: strings.TrimPrefix(id, "api-")}}
+	own.Terminate()
+	j.Terminate()
+	require.Contains(t, f.get(id).WaitingFor, "terminated")
+	status, _, data := f.call(http.MethodPost, "/v1/jobs/"+id+"/cancel", "", nil)
+	require.Equal(t, http.StatusConflict, status, "%s", data)
+
+	b.Worker()
+	endedBySweep(own)
+	v := f.get(id)
+	require.Equal(t, job.PhaseDone, v.Phase)
+	require.Equal(t, job.ResultFailed, v.Outcome.Result)
+	require.Equal(t, "terminated by an operator", v.Outcome.Message)
+	require.Equal(t, "own.py", v.Name)
+	require.Equal(t, id, f.submit("key").ID, "the key stays used")
+	require.Empty(t, swept(b).Ended, "it is ended once")
+	b.Eventually("the document ends", func() bool {
+		_, err := b.Admin("reconcile")
+		require.NoError(t, err)
+		return j.Standing() == "ERROR"
+	})
+	require.Contains(t, j.Messages(), "terminated by an operator")
+	f.let()
+	status, _, data = f.call(http.MethodPost, "/v1/jobs/"+id+"/rerun", "", nil)
+	require.Equal(t, http.StatusCreated, status, "%s", data)
+	require.Equal(t, job.ResultSucceeded, f.ends(f.view(data).ID).Outcome.Result)
+	require.Equal(t, 1, f.starts())
+	require.Empty(t, j.Starts())
+}
+
+// A job of somebody's own that is adopted is the same job to its key and to lists.
+func TestDatabaseLostUnderAnOwnJob(t *testing.T) {
+	b := sweepable(t)
+	b.Worker()
+	f := newFront(b)
+	require.True(t, swept(b).Recorded)
+	id := f.submit("key").ID
+	b.Eventually("it runs", func() bool { return f.starts() == 1 && f.get(id).Phase == job.PhaseRunning })
+	b.LoseDatabase()
+	out, err := b.Admin("reconcile", "--accept-namespace")
+	require.NoError(t, err)
+	require.Contains(t, out, "adopted")
+	b.Eventually("it is known again", func() bool { return f.get(id).Phase == job.PhaseRunning })
+	require.Equal(t, "own.py", f.get(id).Name)
+	require.Equal(t, id, f.submit("key").ID)
+	status, _, data := f.call(http.MethodPost, "/v1/jobs", "key", f.spec("other"))
+	require.Equal(t, http.StatusUnprocessableEntity, status, "%s", data)
+	f.let()
+	require.Equal(t, job.ResultSucceeded, f.ends(id).Outcome.Result)
+	require.Equal(t, 1, f.starts())
+}
+
+// A backup of the database is older than some of what has happened since: what ended
+// stays ended, and nothing is launched again.
+func TestDatabaseRestored(t *testing.T) {
+	bench.Long(t)
+	b := sweepable(t)
+	b.Worker()
+	f := newFront(b)
+	require.True(t, swept(b).Recorded)
+	before := f.submit("before").ID
+	b.Eventually("the first runs", func() bool { return f.starts() == 1 && f.get(before).Phase == job.PhaseRunning })
+	backup := b.BackUp()
+	f.let()
+	require.Equal(t, job.ResultSucceeded, f.ends(before).Outcome.Result)
+	since := newOther(f)
+	after := since.submit("after").ID
+	b.Eventually("the second runs", func() bool { return since.starts() == 1 && f.get(after).Phase == job.PhaseRunning })
+
+	b.Restore(backup)
+	require.Equal(t, job.ResultSucceeded, f.ends(before).Outcome.Result, "as its record says")
+	b.Eventually("the second is adopted", func() bool {
+		_, err := b.Admin("reconcile")
+		require.NoError(t, err)
+		return f.get(after).Phase == job.PhaseRunning
+	})
+	require.Equal(t, after, since.submit("after").ID)
+	since.let()
+	require.Equal(t, job.ResultSucceeded, f.ends(after).Outcome.Result)
+	require.Equal(t, 1, f.starts())
+	require.Equal(t, 1, since.starts())
+	b.Eventually("nothing is left", func() bool { return swept(b).Looked == 0 })
+}
+
+// newOther is the same API with another program.
+func newOther(f *front) *front {
+	f.Helper()
+	other := &front{Bench: f.Bench, process: f.process, url: f.url, file: filepath.Join(f.Scratch, "other.py"), base: filepath.Join(f.Scratch, "other")}
+	require.NoError(f, os.WriteFile(other.file, []byte(program), 0o600))
+	return other
 }

@@ -67,6 +67,17 @@ func TestUnitOfWorkerLetsApplicationsLive(t *testing.T) {
 	require.Greater(t, stopping, config.Default().Worker.StopTimeout)
 }
 
+// The API and the worker of a local cluster write below /var/lib/stoker, whichever comes
+// first.
+func TestUnitsMakeTheDirectoryOfState(t *testing.T) {
+	t.Parallel()
+	for _, role := range []string{"worker", "api"} {
+		s := settings(t, role)
+		require.Equal(t, "stoker", s["Service/StateDirectory"], role)
+		require.Equal(t, "0700", s["Service/StateDirectoryMode"], role)
+	}
+}
+
 // envUnverified lets the tests pass where there is no systemd-analyze: the units are
 // only parsed then.
 const envUnverified = "STOKER_UNITS_UNVERIFIED"

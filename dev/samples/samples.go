@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/stoker-spark/stoker/store"
@@ -155,4 +156,24 @@ func All(ctx context.Context, prefix string, st store.Store, dir string) ([]Samp
 			Check: all(message("CANCELLED", "cancelled by"), empty),
 		},
 	}, nil
+}
+
+// Named returns the samples whose names have one of the parts in them, in their
+// order; all without parts. A part that no name has is an error.
+func Named(all []Sample, parts []string) ([]Sample, error) {
+	for _, part := range parts {
+		if !slices.ContainsFunc(all, func(s Sample) bool { return strings.Contains(s.Name, part) }) {
+			names := make([]string, len(all))
+			for i, s := range all {
+				names[i] = s.Name
+			}
+			return nil, fmt.Errorf("no sample has %q in its name; there are %q", part, names)
+		}
+	}
+	if len(parts) == 0 {
+		return all, nil
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(s Sample) bool {
+		return !slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(s.Name, part) })
+	}), nil
 }

@@ -7,22 +7,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
+	common "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/interceptor"
 	sdk "go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 
-	"github.com/stoker-spark/stoker/dev/temporal"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
-	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -37,36 +38,29 @@ func main() {
 	}
 }
 
-// record runs every scenario and writes each run's history to dir.
+// record runs every scenario that dir has no history of, and writes those of its runs.
 func record(ctx context.Context, dir string) error {
 	state, err := os.MkdirTemp("", "goldens")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(state) }() // a temporary directory
-	c, stop, err := start(state)
+	w, err := newWorld(state)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	w := sdk.New(c, workflows.QueueCentral, sdk.Options{})
-	w.RegisterWorkflowWithOptions(workflows.SparkBatchJob, workflow.RegisterOptions{Name: workflows.TypeSparkBatchJob})
-	script := &script{byJob: map[string]scenario{}}
-	script.register(w)
-	others := make([]sdk.Worker, 0, 2)
-	for _, queue := range []string{workflows.QueueControl("local"), workflows.QueueTransfer("local")} {
-		other := sdk.New(c, queue, sdk.Options{DisableWorkflowWorker: true})
-		script.register(other)
-		others = append(others, other)
+	defer w.stop()
+	old := &before{of: func(id string) bool { return w.script.ofWorkflow(id).before }}
+	serving, err := w.serve(sdk.Options{Interceptors: []interceptor.WorkerInterceptor{old}})
+	if err != nil {
+		return err
 	}
-	for _, serving := range append(others, w) {
-		if err := serving.Start(); err != nil {
-			return err
-		}
-		defer serving.Stop()
-	}
+	defer serving.Stop()
 	for _, s := range scenarios() {
-		if err := s.record(ctx, c, script, dir); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, s.name+".json")); !errors.Is(err, fs.ErrNotExist) {
+			continue // frozen: jobs may be running that have such a history
+		}
+		if err := s.record(ctx, w, dir); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		fmt.Println("recorded", s.name)
@@ -74,75 +68,101 @@ func record(ctx context.Context, dir string) error {
 	return nil
 }
 
-func start(state string) (client.Client, func(), error) {
-	port, err := temporal.FreePort()
-	if err != nil {
-		return nil, nil, err
-	}
-	options := temporal.Options{
-		Database: filepath.Join(state, "temporal.sqlite"), Port: port, SearchAttributes: workflows.SearchAttributes(),
-		// Low, so that a short job is continued as new.
-		Dynamic: map[string]any{"limit.historyCount.suggestContinueAsNew": 70},
-	}
-	server, err := temporal.Start(options)
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := client.Dial(client.Options{
-		HostPort: options.Address(), Logger: sdklog.NewStructuredLogger(telemetry.NewLogger(os.Stderr, "error", "text")),
-	})
-	if err != nil {
-		return nil, nil, errors.Join(err, server.Stop())
-	}
-	return c, func() {
-		c.Close()
-		if err := server.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "goldens: stop temporal:", err)
-		}
-	}, nil
-}
-
 // record runs one scenario and writes its runs.
-func (s scenario) record(ctx context.Context, c client.Client, script *script, dir string) error {
+func (s scenario) record(ctx context.Context, w *world, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	key := job.Key{Source: job.SourceModelManage, ID: s.name}
-	script.add(key.Name(), s)
-	run, err := c.ExecuteWorkflow(ctx, jobs.RegisteredOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"),
-		workflows.TypeSparkBatchJob, workflows.Input{Key: key})
+	key := s.key(s.name)
+	run, err := s.start(ctx, w, key)
 	if err != nil {
 		return err
 	}
 	first := run.GetRunID()
-	if s.during != nil {
-		if err := s.during(ctx, c, key); err != nil {
+	_ = run.Get(ctx, nil) // how it ends is the scenario's own matter
+	if ctx.Err() != nil {
+		return fmt.Errorf("did not end: %w", ctx.Err())
+	}
+	if s.reset != "" {
+		if first, err = reset(ctx, w.client, key.WorkflowID(), first, s.reset); err != nil {
 			return err
 		}
+		run = w.client.GetWorkflow(ctx, key.WorkflowID(), first)
+		_ = run.Get(ctx, nil) // as above
+		if ctx.Err() != nil {
+			return fmt.Errorf("did not end after the reset: %w", ctx.Err())
+		}
 	}
-	err = run.Get(ctx, nil) // how it ends is the scenario's own matter
-	if ctx.Err() != nil {
-		return fmt.Errorf("did not end: %w", err)
-	}
-	if err := save(ctx, c, key, first, filepath.Join(dir, s.name+".json")); err != nil {
+	if err := save(ctx, w.client, key, first, filepath.Join(dir, s.name+".json")); err != nil {
 		return err
 	}
 	if run.GetRunID() == first {
 		return nil
 	}
-	return save(ctx, c, key, run.GetRunID(), filepath.Join(dir, s.name+"-last.json"))
+	return save(ctx, w.client, key, run.GetRunID(), filepath.Join(dir, s.name+"-last.json"))
 }
 
-func save(ctx context.Context, c client.Client, key job.Key, runID, path string) error {
+// key is that of the scenario's job with an id.
+func (s scenario) key(id string) job.Key {
+	if s.own {
+		return job.Key{Source: job.SourceAPI, ID: id}
+	}
+	return job.Key{Source: job.SourceModelManage, ID: id}
+}
+
+// start starts a job of the scenario, and what happens to it while it runs.
+func (s scenario) start(ctx context.Context, w *world, key job.Key) (client.WorkflowRun, error) {
+	w.script.add(key.Name(), s)
+	in := workflows.Input{Key: key, Adopt: s.adopt}
+	if s.own {
+		in.Request = &job.Request{Spec: []byte(`{"file":"hdfs:/x.py"}`), User: "ann", Cluster: cluster, Digest: "d"}
+	}
+	run, err := w.client.ExecuteWorkflow(ctx, jobs.RegisteredOptions(key, "MODEL_BATCH_JOB", "spark-runtime-1"), workflows.TypeSparkBatchJob, in)
+	if err != nil || s.during == nil {
+		return run, err
+	}
+	return run, s.during(ctx, w.client, key)
+}
+
+// reset takes a run back to before it first scheduled an activity, and returns the new
+// run.
+func reset(ctx context.Context, c client.Client, id, run, activity string) (string, error) {
+	h, err := read(ctx, c, id, run)
+	if err != nil {
+		return "", err
+	}
+	for _, event := range h.GetEvents() {
+		scheduled := event.GetActivityTaskScheduledEventAttributes()
+		if scheduled.GetActivityType().GetName() != activity {
+			continue
+		}
+		answer, err := c.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
+			Namespace: client.DefaultNamespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: run},
+			Reason: "a golden", WorkflowTaskFinishEventId: scheduled.GetWorkflowTaskCompletedEventId(), RequestId: uuid.NewString(),
+		})
+		return answer.GetRunId(), err
+	}
+	return "", fmt.Errorf("no %s was ever scheduled", activity)
+}
+
+func read(ctx context.Context, c client.Client, id, run string) (*history.History, error) {
 	var h history.History
-	events := c.GetWorkflowHistory(ctx, key.WorkflowID(), runID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		h.Events = append(h.Events, event)
 	}
-	data, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&h)
+	return &h, nil
+}
+
+func save(ctx context.Context, c client.Client, key job.Key, run, path string) error {
+	h, err := read(ctx, c, key.WorkflowID(), run)
+	if err != nil {
+		return err
+	}
+	data, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(h)
 	if err != nil {
 		return err
 	}

@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
-	"sync"
+	"errors"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
-	sdk "go.temporal.io/sdk/worker"
 
-	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/workflows"
 )
+
+// cluster of all jobs.
+const cluster = "local"
 
 // scenario is a job and how the world answers it.
 type scenario struct {
@@ -25,6 +25,16 @@ type scenario struct {
 	busy     int
 	missing  []string
 	clean    error
+	// held answers the first launches: nothing is launched now, and why.
+	held string
+	// own: the job was handed to Stoker itself, so that its record alone keeps its end.
+	own bool
+	// adopt: an earlier history, which is lost, has launched it.
+	adopt bool
+	// reset takes the job back to before this activity once it has ended.
+	reset string
+	// before: the code has none of the branches that have a change id.
+	before bool
 	// during acts on the running job.
 	during func(ctx context.Context, c client.Client, key job.Key) error
 }
@@ -106,6 +116,14 @@ func scenarios() []scenario {
 			}
 			return nil
 		}},
+		{name: "drained", busy: 1, held: "cluster local is drained"},
+		{name: "adopted", adopt: true},
+		{name: "reset", reset: "Observe"},
+		{name: "own", own: true},
+		{name: "own-invalid", own: true, problems: []string{"file: no such host"}},
+		{name: "own-adopted", own: true, adopt: true},
+		{name: "own-reset", own: true, reset: "Observe"},
+		{name: "own-reset-before", own: true, reset: "Observe", before: true},
 	}
 }
 
@@ -123,100 +141,17 @@ func soon(_, look int) (job.Observation, error) {
 func awaitPhase(ctx context.Context, c client.Client, key job.Key, phase job.Phase) error {
 	for {
 		value, err := c.QueryWorkflow(ctx, key.WorkflowID(), "", workflows.QueryStatus)
-		if err != nil {
-			return err
-		}
 		var view workflows.StatusView
-		if err := value.Get(&view); err != nil {
-			return err
+		if err == nil {
+			err = value.Get(&view)
 		}
-		if view.Phase == phase {
+		if err == nil && view.Phase == phase {
 			return nil
 		}
-		time.Sleep(100 * time.Millisecond)
-	}
-}
-
-// script answers the activities of every scenario.
-type script struct {
-	mu    sync.Mutex
-	byJob map[string]scenario
-	looks map[job.Attempt]int
-	busy  map[string]int
-	dead  map[string]bool
-}
-
-func (s *script) add(name string, scenario scenario) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.byJob[name] = scenario
-	if s.looks == nil {
-		s.looks, s.busy, s.dead = map[job.Attempt]int{}, map[string]int{}, map[string]bool{}
-	}
-}
-
-func (s *script) of(name string) scenario {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.byJob[name]
-}
-
-var open = job.Standing{State: job.StandingOpen}
-
-func (s *script) register(w sdk.Worker) {
-	named := func(name string, fn any) { w.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
-	named("Load", func(_ context.Context, in activities.LoadInput) (activities.LoadResult, error) {
-		spec := job.Spec{
-			Kind: job.KindScoring, Name: "credit", User: "ann", Tenant: "risk", ModelID: "m1", Cluster: "local",
-			PythonDriver: true, EmbeddedOutputs: 1, Deadline: time.Hour, OutageLimit: time.Hour,
-			Retry: job.RetryPolicy{InfrastructureRetries: 2},
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(100 * time.Millisecond):
 		}
-		scenario := s.of(in.Key.Name())
-		if scenario.spec != nil {
-			scenario.spec(&spec)
-		}
-		return activities.LoadResult{Spec: spec, Digest: "d", Standing: open, Problems: scenario.problems}, nil
-	})
-	named("Reserve", func(_ context.Context, in activities.ReserveInput) (activities.ReserveResult, error) {
-		return activities.ReserveResult{Application: "local-" + in.Attempt.String()}, nil
-	})
-	named("Stage", func(context.Context, activities.StageInput) (activities.StageResult, error) {
-		return activities.StageResult{Bytes: 1000, Standing: open}, nil
-	})
-	named("Submit", func(_ context.Context, in activities.SubmitInput) (activities.SubmitResult, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.busy[in.Attempt.Job]++
-		return activities.SubmitResult{Busy: s.busy[in.Attempt.Job] <= s.byJob[in.Attempt.Job].busy, Standing: open}, nil
-	})
-	named("Observe", s.observe)
-	named("Kill", func(_ context.Context, in activities.KillInput) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.dead[in.Attempt.String()] = true
-		return nil
-	})
-	named("Collect", func(_ context.Context, in activities.CollectInput) (activities.CollectResult, error) {
-		return activities.CollectResult{Problems: s.of(in.Attempt.Job).missing}, nil
-	})
-	report := func(context.Context, activities.ReportInput) (activities.ReportResult, error) {
-		return activities.ReportResult{Standing: open}, nil
 	}
-	named("Report", report)
-	named("ReportEnd", report)
-	named("Clean", func(_ context.Context, in activities.CleanInput) error { return s.of(in.Attempt.Job).clean })
-}
-
-func (s *script) observe(_ context.Context, in activities.ObserveInput) (job.Observation, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.dead[in.Attempt.String()] {
-		return killed, nil
-	}
-	s.looks[in.Attempt]++
-	answer := s.byJob[in.Attempt.Job].observe
-	if answer == nil {
-		answer = soon
-	}
-	return answer(in.Attempt.Number, s.looks[in.Attempt])
 }

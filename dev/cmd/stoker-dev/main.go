@@ -50,6 +50,7 @@ type flags struct {
 	venv      string
 	hadoop    string
 	noSamples bool
+	samples   []string
 	once      bool
 	parts     []string
 	hold      string
@@ -68,6 +69,7 @@ func command() *cobra.Command {
 	cmd.Flags().StringVar(&f.venv, "venv", defaultVenv(), "virtual environment with PySpark")
 	cmd.Flags().StringVar(&f.hadoop, "hadoop", "", "run jobs on the Hadoop cluster of this state directory (make hadoop-up), not on this host")
 	cmd.Flags().BoolVar(&f.noSamples, "no-samples", false, "start without sample jobs")
+	cmd.Flags().StringArrayVar(&f.samples, "sample", nil, "run only samples whose names have this in them; may repeat")
 	cmd.Flags().BoolVar(&f.once, "once", false, "exit after the samples; status 0 only if each ended as expected")
 	cmd.Flags().StringSliceVar(&f.parts, "parts", nil, "temporal, modelmanage, worker, starter or api; may repeat (default: all)")
 	cmd.Flags().StringVar(&f.hold, "hold", "", "block the worker at PHASE[:before|after] of a job and create STATE/held, for fault tests")
@@ -85,8 +87,8 @@ func defaultVenv() string {
 }
 
 func run(ctx context.Context, f flags) error {
-	if f.once && f.noSamples {
-		return errors.New("--once and --no-samples exclude each other: --once is about the samples")
+	if f.noSamples && (f.once || len(f.samples) > 0) {
+		return errors.New("--no-samples excludes --once and --sample, which are about the samples")
 	}
 	began := time.Now()
 	state, err := filepath.Abs(f.state)
@@ -133,9 +135,12 @@ func run(ctx context.Context, f flags) error {
 		<-ctx.Done()
 		return nil
 	}
-	jobs, failed := showSamples(ctx, s, state)
+	jobs, failed, err := showSamples(ctx, s, state, f.samples)
 	if ctx.Err() != nil {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	if f.once {
 		if failed > 0 {

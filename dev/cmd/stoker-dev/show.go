@@ -45,19 +45,20 @@ func sampleFiles(s *stack.Stack, state string) (store.Store, string, error) {
 	return st, "/user/" + s.Options.Hadoop.User + "/stoker-samples", err
 }
 
-// showSamples creates the sample jobs and shows them until each has ended; it
-// returns how many did not end as expected.
-func showSamples(ctx context.Context, s *stack.Stack, state string) ([]samples.Sample, int) {
+// showSamples creates the sample jobs, or those that are named, and shows them
+// until each has ended; it returns how many did not end as expected.
+func showSamples(ctx context.Context, s *stack.Stack, state string, named []string) ([]samples.Sample, int, error) {
 	prefix := "sample-" + time.Now().UTC().Format("20060102-150405")
 	st, dir, err := sampleFiles(s, state)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "stoker-dev:", err)
-		return nil, 1
+		return nil, 0, err
 	}
 	all, err := samples.All(ctx, prefix, st, dir)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "stoker-dev:", err)
-		return nil, 1
+		return nil, 0, err
+	}
+	if all, err = samples.Named(all, named); err != nil {
+		return nil, 0, err
 	}
 	rows := make([]row, len(all))
 	for i, sample := range all {
@@ -96,7 +97,7 @@ func showSamples(ctx context.Context, s *stack.Stack, state string) ([]samples.S
 		}
 	}
 	fmt.Printf("\n%d of %d samples ended as expected.\n", len(rows)-failed, len(rows))
-	return all, failed
+	return all, failed, nil
 }
 
 func (r *row) update(ctx context.Context, s *stack.Stack) {

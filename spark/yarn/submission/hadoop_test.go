@@ -55,6 +55,16 @@ type cluster struct {
 
 var theCluster = sync.OnceValues(findCluster)
 
+// fixtures is the local directory of theCluster, once there is one.
+var fixtures string
+
+// TestMain removes the fixtures, Spark's archive of 300 MB among them.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(fixtures)
+	os.Exit(code)
+}
+
 func realCluster(t *testing.T) *cluster {
 	t.Helper()
 	c, err := theCluster()
@@ -111,6 +121,7 @@ func (c *cluster) upload() error {
 	if c.local, err = os.MkdirTemp("", "stoker-differential-"); err != nil {
 		return err
 	}
+	fixtures = c.local
 	c.dir = "/differential/" + filepath.Base(c.local)
 	if err := makeFixtures(c); err != nil {
 		return err
