@@ -217,8 +217,8 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 				continue
 			}
 			e := readEntry(event.Name)
-			if e == nil || e.Event != "started" && e.Event != eventEnded {
-				continue // of a launch, Submit's answer tells
+			if e == nil || e.Event != eventStarted && e.Event != eventEnded {
+				continue // of any other launch, Submit's answer tells
 			}
 			if !send(e) {
 				return ctx.Err()
@@ -241,8 +241,11 @@ func (m *Manager) Changes(ctx context.Context, changed chan<- job.Attempt) error
 	}
 }
 
-// eventEnded is the Event of an application that has ended.
-const eventEnded = "ended"
+// The Events that are told of: an application has begun, it has ended.
+const (
+	eventStarted = "started"
+	eventEnded   = "ended"
+)
 
 // orphan is what is left of an application whose supervisor is dead.
 type orphan struct {

@@ -113,7 +113,11 @@ func (s *supervisor) run() int {
 		return 1
 	}
 	who := s.record(cmd.Process.Pid)
-	s.event("launched")
+	if s.req.PythonDriver {
+		s.event("launched")
+	} else {
+		s.event(eventStarted) // nothing else tells when such a program begins
+	}
 	s.reply(answerLaunched, "")
 	// The request holds the arguments and perhaps secrets; this process lives
 	// for hours and shall be small.
@@ -318,7 +322,7 @@ func (s *supervisor) follow(cmd *exec.Cmd, who process) {
 			if !started && exists(s.dir.path(spark.FileStarted)) {
 				started = true
 				s.removeProperties() // Spark has read it
-				s.event("started")
+				s.event(eventStarted)
 			}
 			continue
 		case <-ended:

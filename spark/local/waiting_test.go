@@ -24,7 +24,8 @@ func TestWaitingApplicationIsToldOfRoom(t *testing.T) {
 	other := *b
 	other.attempt = job.Key{Source: "test", ID: "other"}.Attempt(1)
 	other.dir = spark.JobDir(b.opts.Root, other.attempt)
-	other.stage(false, `note("other")`)
+	other.stage(false, `note("other")
+wait("end")`)
 	require.ErrorIs(t, b.m.Submit(t.Context(), other.attempt), spark.ErrBusy)
 	require.ErrorIs(t, b.m.Submit(t.Context(), other.attempt), spark.ErrBusy, "waiting twice is waiting once")
 	notes := func() int {
@@ -50,6 +51,15 @@ func TestWaitingApplicationIsToldOfRoom(t *testing.T) {
 	}
 	b.eventually("there is room", func() bool { return b.m.Submit(t.Context(), other.attempt) == nil })
 	require.Zero(t, notes())
+	// By now it looks rarely by itself, and no driver of ours says that it has begun.
+	select {
+	case attempt := <-hints:
+		require.Equal(t, other.attempt, attempt)
+		require.Equal(t, job.StateRunning, other.observe().State)
+	case <-time.After(patience):
+		require.FailNow(t, "nobody was told that it runs")
+	}
+	b.let("end")
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 }
