@@ -2,6 +2,7 @@ package hadoop
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/stoker-spark/stoker/job"
@@ -73,9 +74,32 @@ func (c *Configuration) HistoryServer() string {
 	return ""
 }
 
-// AggregatedLogs returns where NodeManagers put the logs of ended applications:
-// a directory, of the default file system unless it is a URL, and the name of the
-// folder in each user's directory below it.
-func (c *Configuration) AggregatedLogs() (dir, suffix string) {
-	return c.or("yarn.nodemanager.remote-app-log-dir", "/tmp/logs"), c.or("yarn.nodemanager.remote-app-log-dir-suffix", "logs")
+// LogFolder is where NodeManagers put the logs of ended applications.
+type LogFolder struct {
+	// Dir is a directory of the default file system, unless it is a URL.
+	Dir string
+	// Suffix of the folder's name in each user's directory below Dir, such as
+	// "logs-tfile" of "bucket-logs-tfile".
+	Suffix string
+}
+
+// AggregatedLogs returns where NodeManagers of this configuration may put logs: a
+// folder for each file format, the one that they write first. TFile is always
+// among them, since clients are often not told what NodeManagers write.
+//
+// Source: LogAggregationFileController.initialize and
+// LogAggregationFileControllerFactory of Hadoop 3.3 to 3.5.
+func (c *Configuration) AggregatedLogs() []LogFolder {
+	var folders []LogFolder
+	for _, format := range append(c.Strings("yarn.log-aggregation.file-formats"), "TFile") {
+		own := "yarn.log-aggregation." + format + ".remote-app-log-dir"
+		f := LogFolder{
+			Dir:    c.or(own, c.or("yarn.nodemanager.remote-app-log-dir", "/tmp/logs")),
+			Suffix: c.or(own+"-suffix", c.or("yarn.nodemanager.remote-app-log-dir-suffix", "logs")+"-"+strings.ToLower(format)),
+		}
+		if !slices.Contains(folders, f) {
+			folders = append(folders, f)
+		}
+	}
+	return folders
 }

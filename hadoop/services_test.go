@@ -129,7 +129,7 @@ func TestResourceManagers(t *testing.T) {
 	}
 }
 
-func TestHistoryServerAndLogs(t *testing.T) {
+func TestHistoryServer(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]properties{
 		"":                   {},
@@ -141,8 +141,27 @@ func TestHistoryServerAndLogs(t *testing.T) {
 	} {
 		require.Equal(t, want, hadoop.New(c).HistoryServer())
 	}
-	dir, suffix := hadoop.New(nil).AggregatedLogs()
-	require.Equal(t, "/tmp/logs logs", dir+" "+suffix)
-	dir, suffix = hadoop.New(properties{"yarn.nodemanager.remote-app-log-dir": "/logs", "yarn.nodemanager.remote-app-log-dir-suffix": "bucket"}).AggregatedLogs()
-	require.Equal(t, "/logs bucket", dir+" "+suffix)
+}
+
+// The folders are those in which NodeManagers of Hadoop 3.4.3 were seen to put logs.
+func TestAggregatedLogs(t *testing.T) {
+	t.Parallel()
+	const formats, dir, suffix = "yarn.log-aggregation.file-formats", "yarn.nodemanager.remote-app-log-dir", "yarn.nodemanager.remote-app-log-dir-suffix"
+	const tfile = "yarn.log-aggregation.TFile.remote-app-log-dir"
+	type folders = []hadoop.LogFolder
+	for name, c := range map[string]struct {
+		properties properties
+		want       folders
+	}{
+		"default":         {nil, folders{{"/tmp/logs", "logs-tfile"}}},
+		"dir and suffix":  {properties{dir: "/logs", suffix: "mine"}, folders{{"/logs", "mine-tfile"}}},
+		"of the format":   {properties{dir: "/logs", suffix: "mine", tfile: "hdfs://far/logs", tfile + "-suffix": "exact"}, folders{{"hdfs://far/logs", "exact"}}},
+		"several formats": {properties{formats: "IFile, TFile"}, folders{{"/tmp/logs", "logs-ifile"}, {"/tmp/logs", "logs-tfile"}}},
+		"a name of one's own": {
+			properties{formats: "Mine", "yarn.log-aggregation.Mine.remote-app-log-dir": "/own", tfile: "/logs"},
+			folders{{"/own", "logs-mine"}, {"/logs", "logs-tfile"}},
+		},
+	} {
+		require.Equal(t, c.want, hadoop.New(c.properties).AggregatedLogs(), name)
+	}
 }

@@ -164,14 +164,14 @@ func TestAggregatedLogs(t *testing.T) {
 		logger := slog.New(slog.DiscardHandler)
 		set, err := openFileSystems(c, config.YARN{HDFS: config.HDFSByRPC}, "tester", logger)
 		require.NoError(t, err)
-		st, dir, suffix := hadoopCluster{configuration: c, stores: set}.aggregatedLogs(logger)
-		require.Equal(t, "logs", suffix)
+		folders := hadoopCluster{configuration: c, stores: set}.aggregatedLogs(logger)
 		if want == "" {
-			require.Nil(t, st, location)
-			require.Empty(t, dir)
+			require.Empty(t, folders, location)
 			continue
 		}
-		require.Equal(t, want, st.URL(dir), location)
+		require.Len(t, folders, 1)
+		require.Equal(t, "logs-tfile", folders[0].Suffix)
+		require.Equal(t, want, folders[0].Store.URL(folders[0].Dir), location)
 	}
 }
 

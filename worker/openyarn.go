@@ -52,16 +52,19 @@ func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
 	return h, err
 }
 
-// aggregatedLogs is where the logs of ended applications lie; nil where Stoker can't
-// look, and the history server has to tell.
-func (h hadoopCluster) aggregatedLogs(logger *slog.Logger) (st store.Store, dir, suffix string) {
-	location, suffix := h.configuration.AggregatedLogs()
-	st, dir, err := h.stores.Resolve(location)
-	if err != nil {
-		logger.Warn("aggregated logs are read from the history server alone", "reason", err.Error())
-		return nil, "", suffix
+// aggregatedLogs is where the logs of ended applications lie; without the places at
+// which Stoker can't look, of which the history server has to tell.
+func (h hadoopCluster) aggregatedLogs(logger *slog.Logger) []logs.Folder {
+	var folders []logs.Folder
+	for _, f := range h.configuration.AggregatedLogs() {
+		st, dir, err := h.stores.Resolve(f.Dir)
+		if err != nil {
+			logger.Warn("aggregated logs there are read from the history server alone", "directory", f.Dir, "reason", err.Error())
+			continue
+		}
+		folders = append(folders, logs.Folder{Store: st, Dir: dir, Suffix: f.Suffix})
 	}
-	return st, dir, suffix
+	return folders
 }
 
 // OpenRuntimes opens what "stoker runtime stage" needs of a cluster: its file
@@ -99,10 +102,9 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
-	aggregated, dir, suffix := h.aggregatedLogs(o.Logger)
 	reader, err := logs.New(logs.Options{
 		ResourceManager: resourceManager, HistoryAddress: h.configuration.HistoryServer(), User: h.user,
-		Store: aggregated, RemoteLogDir: dir, Suffix: suffix, Timeout: settings.YARN.RequestTimeout,
+		Folders: h.aggregatedLogs(o.Logger), Timeout: settings.YARN.RequestTimeout,
 	})
 	if err != nil {
 		return activities.Cluster{}, err

@@ -98,10 +98,10 @@ func onCluster(t *testing.T) *site {
 		},
 	})
 	require.NoError(t, err)
-	dir, suffix := configuration.AggregatedLogs()
+	folder := configuration.AggregatedLogs()[0]
 	s.reader, err = logs.New(logs.Options{
 		ResourceManager: s.rm, HistoryAddress: configuration.HistoryServer(), User: s.cluster.User,
-		Store: s.files, RemoteLogDir: dir, Suffix: suffix, Timeout: time.Minute,
+		Folders: []logs.Folder{{Store: s.files, Dir: folder.Dir, Suffix: folder.Suffix}}, Timeout: time.Minute,
 	})
 	require.NoError(t, err)
 	ui, err := sparkui.New(sparkui.Options{

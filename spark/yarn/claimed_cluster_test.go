@@ -52,10 +52,10 @@ func realClaimedSite(t *testing.T, supervisor ...string) *claimedSite {
 func (s *claimedSite) open(t *testing.T) spark.Manager {
 	t.Helper()
 	configuration := s.Configuration(t)
-	dir, suffix := configuration.AggregatedLogs()
+	folder := configuration.AggregatedLogs()[0]
 	reader, err := logs.New(logs.Options{
 		ResourceManager: s.rm, HistoryAddress: configuration.HistoryServer(), User: s.User,
-		Store: s.store, RemoteLogDir: dir, Suffix: suffix, Timeout: requestTimeout,
+		Folders: []logs.Folder{{Store: s.store, Dir: folder.Dir, Suffix: folder.Suffix}}, Timeout: requestTimeout,
 	})
 	require.NoError(t, err)
 	submitter, err := local.New(s.host)

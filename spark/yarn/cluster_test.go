@@ -89,10 +89,10 @@ func (s *site) open(t *testing.T) spark.Manager {
 		Settings: yarn.Settings{SparkVersion: "3.5", Runtimes: runtimes, Python: s.python, JavaMajor: 17, SecretsDir: s.secrets},
 	})
 	require.NoError(t, err)
-	dir, suffix := configuration.AggregatedLogs()
+	folder := configuration.AggregatedLogs()[0]
 	reader, err := logs.New(logs.Options{
 		ResourceManager: s.rm, HistoryAddress: configuration.HistoryServer(), User: s.User,
-		Store: s.store, RemoteLogDir: dir, Suffix: suffix, Timeout: requestTimeout,
+		Folders: []logs.Folder{{Store: s.store, Dir: folder.Dir, Suffix: folder.Suffix}}, Timeout: requestTimeout,
 	})
 	require.NoError(t, err)
 	m, err := yarn.New(yarn.Options{

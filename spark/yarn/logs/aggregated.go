@@ -24,41 +24,108 @@ import (
 // A node's file is called by its id with _ instead of the colon; with a time in ms
 // after another _ where logs are aggregated while applications run; and with .tmp
 // at the end while it is new (org.apache.hadoop.yarn.logaggregation).
+//
+// Of the folders that the configuration names the first that has the application
+// counts. Clients are often not told what NodeManagers are, so if none has it, the
+// other ones beside them are looked into.
 type aggregated struct {
-	store       store.Store
-	dir, suffix string
-	old         bool
+	folders []Folder
+	old     bool
 }
 
-func (a *aggregated) name(container) string { return "the aggregated logs in " + a.dir }
+func (a *aggregated) name(container) string {
+	var dirs []string
+	for _, f := range a.folders {
+		if !slices.Contains(dirs, f.Dir) {
+			dirs = append(dirs, f.Dir)
+		}
+	}
+	return "the aggregated logs in " + strings.Join(dirs, " and ")
+}
 
-// oldestSuffix had no format.
-const oldestSuffix = "logs"
+// nodeFile is a file of one node in one of the file systems.
+type nodeFile struct {
+	store store.Store
+	path  string
+}
 
-// dirs lists where an application's files may be.
-func (a *aggregated) dirs(c container) []string {
-	user := path.Join(a.dir, c.user)
+const (
+	// bucketPrefix is of the folders since 3.3.
+	bucketPrefix = "bucket-"
+	// oldestSuffix had no format.
+	oldestSuffix = "logs"
+)
+
+// bucket is an application's directory below a folder since 3.3.
+func bucket(folder string, c container) string {
 	number, _ := strconv.ParseInt(c.application[strings.LastIndexByte(c.application, '_')+1:], 10, 64) // an id ends so
-	dirs := []string{path.Join(user, "bucket-"+a.suffix, fmt.Sprintf("%04d", number%10000), c.application)}
+	return path.Join(folder, fmt.Sprintf("%04d", number%10000), c.application)
+}
+
+// dirs lists where an application's files are, most likely first.
+func (a *aggregated) dirs(f Folder, c container) []string {
+	user := path.Join(f.Dir, c.user)
+	dirs := []string{bucket(path.Join(user, bucketPrefix+f.Suffix), c)}
 	if a.old {
-		dirs = append(dirs, path.Join(user, a.suffix, c.application))
-		if a.suffix != oldestSuffix {
+		dirs = append(dirs, path.Join(user, f.Suffix, c.application))
+		if f.Suffix != oldestSuffix {
 			dirs = append(dirs, path.Join(user, oldestSuffix, c.application))
 		}
 	}
 	return dirs
 }
 
+// others lists where they may be if they are in none of dirs.
+func (a *aggregated) others(ctx context.Context, f Folder, c container) ([]string, error) {
+	entries, err := f.Store.List(ctx, path.Join(f.Dir, c.user))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failed(err)
+	}
+	var dirs []string
+	for _, e := range entries {
+		switch name := path.Base(e.Path); {
+		case !e.Dir:
+		case strings.HasPrefix(name, bucketPrefix):
+			dirs = append(dirs, bucket(e.Path, c))
+		case a.old:
+			dirs = append(dirs, path.Join(e.Path, c.application))
+		}
+	}
+	return dirs, nil
+}
+
 // files lists the files that may hold a container's logs, in the order in which
 // they were written; without the container's node, those of all nodes.
-func (a *aggregated) files(ctx context.Context, c container) ([]string, error) {
+func (a *aggregated) files(ctx context.Context, c container) ([]nodeFile, error) {
 	if !isName(c.user) {
 		return nil, errUnknown
 	}
+	for _, f := range a.folders {
+		if files, err := filesIn(ctx, f.Store, a.dirs(f, c), c); err != nil || len(files) > 0 {
+			return files, err
+		}
+	}
+	for _, f := range a.folders {
+		dirs, err := a.others(ctx, f, c)
+		if err != nil {
+			return nil, err
+		}
+		if files, err := filesIn(ctx, f.Store, dirs, c); err != nil || len(files) > 0 {
+			return files, err
+		}
+	}
+	return nil, errUnknown
+}
+
+// filesIn lists an application's files in the directories.
+func filesIn(ctx context.Context, st store.Store, dirs []string, c container) ([]nodeFile, error) {
 	node := strings.ReplaceAll(c.node, ":", "_")
-	var files []string
-	for _, dir := range a.dirs(c) {
-		entries, err := a.store.List(ctx, dir)
+	var files []nodeFile
+	for _, dir := range dirs {
+		entries, err := st.List(ctx, dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -71,15 +138,12 @@ func (a *aggregated) files(ctx context.Context, c container) ([]string, error) {
 				return nil, job.Errorf(job.CodeUnavailable, "are in a Hadoop archive, which only the history server reads")
 			}
 			if !e.Dir && !strings.HasSuffix(name, ".tmp") && (node == "" || name == node || isPart(name, node)) {
-				files = append(files, e.Path)
+				files = append(files, nodeFile{st, e.Path})
 			}
 		}
 	}
-	if len(files) == 0 {
-		return nil, errUnknown
-	}
 	// Names of one node differ in the time only, of which all have the same length.
-	slices.Sort(files)
+	slices.SortFunc(files, func(a, b nodeFile) int { return strings.Compare(a.path, b.path) })
 	return files, nil
 }
 
@@ -115,9 +179,9 @@ func (a *aggregated) open(ctx context.Context, c container, stream string, offse
 }
 
 // join opens a stream whose parts lie in several files.
-func (a *aggregated) join(ctx context.Context, c container, stream string, offset int64, files []string) (*section, error) {
+func (a *aggregated) join(ctx context.Context, c container, stream string, offset int64, files []nodeFile) (*section, error) {
 	var sizes []int64
-	var with []string
+	var with []nodeFile
 	var size int64
 	absent := errUnknown
 	for _, file := range files {
@@ -141,7 +205,7 @@ func (a *aggregated) join(ctx context.Context, c container, stream string, offse
 	for len(with) > 0 && skip >= sizes[0] {
 		skip, sizes, with = skip-sizes[0], sizes[1:], with[1:]
 	}
-	parts := &partsReader{open: func(file string) (*part, error) { return a.part(ctx, file, c.id, stream) }, files: with, sizes: sizes}
+	parts := &partsReader{open: func(file nodeFile) (*part, error) { return a.part(ctx, file, c.id, stream) }, files: with, sizes: sizes}
 	return sectionOf(start, size, skip, parts, parts)
 }
 
@@ -154,8 +218,8 @@ type part struct {
 }
 
 // part finds a stream in a file.
-func (a *aggregated) part(ctx context.Context, file, id, stream string) (*part, error) {
-	in, err := a.store.Open(ctx, file)
+func (a *aggregated) part(ctx context.Context, file nodeFile, id, stream string) (*part, error) {
+	in, err := file.store.Open(ctx, file.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errUnknown // it is over
 	}
@@ -228,8 +292,8 @@ func (p *part) Read(b []byte) (int, error) {
 
 // partsReader reads one part after the other.
 type partsReader struct {
-	open  func(file string) (*part, error)
-	files []string
+	open  func(file nodeFile) (*part, error)
+	files []nodeFile
 	sizes []int64
 	now   *part
 }
@@ -287,8 +351,8 @@ func (a *aggregated) containers(ctx context.Context, c container) ([]string, err
 	return slices.Compact(ids), nil
 }
 
-func (a *aggregated) keys(ctx context.Context, file string) ([]string, error) {
-	in, err := a.store.Open(ctx, file)
+func (a *aggregated) keys(ctx context.Context, file nodeFile) ([]string, error) {
+	in, err := file.store.Open(ctx, file.path)
 	if err != nil {
 		return nil, failed(err)
 	}

@@ -46,7 +46,10 @@ func (y *yarn) reader(change func(o *logs.Options)) *logs.Reader {
 	require.NoError(y, err)
 	o := logs.Options{
 		ResourceManager: y.Client, HistoryAddress: y.cluster.Addresses.HistoryWeb,
-		Store: st, RemoteLogDir: "/tmp/logs", User: y.cluster.User, Timeout: time.Minute,
+		User: y.cluster.User, Timeout: time.Minute,
+	}
+	for _, f := range y.cluster.Configuration(y.T).AggregatedLogs() {
+		o.Folders = append(o.Folders, logs.Folder{Store: st, Dir: f.Dir, Suffix: f.Suffix})
 	}
 	if change != nil {
 		change(&o)
@@ -63,11 +66,11 @@ const dead = "http://127.0.0.1:1"
 func (y *yarn) readers() map[string]*logs.Reader {
 	return map[string]*logs.Reader{
 		"whatever is there":             y.reader(nil),
-		"history server":                y.reader(func(o *logs.Options) { o.Store, o.RemoteLogDir = nil, "" }),
+		"history server":                y.reader(func(o *logs.Options) { o.Folders = nil }),
 		"file system":                   y.reader(func(o *logs.Options) { o.HistoryAddress = "" }),
 		"file system, no server":        y.reader(func(o *logs.Options) { o.HistoryAddress = dead }),
 		"forgotten, all":                y.reader(func(o *logs.Options) { o.ResourceManager = forgetful{} }),
-		"forgotten, history server":     y.reader(func(o *logs.Options) { o.ResourceManager, o.Store, o.RemoteLogDir = forgetful{}, nil, "" }),
+		"forgotten, history server":     y.reader(func(o *logs.Options) { o.ResourceManager, o.Folders = forgetful{}, nil }),
 		"forgotten, file system":        y.reader(func(o *logs.Options) { o.ResourceManager, o.HistoryAddress = forgetful{}, "" }),
 		"file system, the older layout": y.reader(func(o *logs.Options) { o.HistoryAddress, o.OldLayout = "", true }),
 	}

@@ -74,6 +74,20 @@ var places = map[string]func(b *bundle){
 		b.end("SUCCEEDED")
 		b.store("alice/logs/"+app1+"/node1_8041", tfile(master1, b.drop()[master1]))
 	},
+	"the file system, 3.0 to 3.2, another folder": func(b *bundle) {
+		b.end("SUCCEEDED")
+		b.store("alice/mine-tfile/"+app1+"/node1_8041", tfile(master1, b.drop()[master1]))
+	},
+	"the file system, another folder than the client's configuration names": func(b *bundle) {
+		b.end("SUCCEEDED")
+		b.store("alice/bucket-mine-tfile/0012/"+app1+"/node1_8041", tfile(master1, b.drop()[master1]))
+		b.store("alice/bucket-empty/file", nil)
+		b.store("alice/bucket-file", nil)
+	},
+	"the file system, the folder of the second format": func(b *bundle) {
+		b.end("SUCCEEDED")
+		b.store("second/alice/bucket-logs-mine/0012/"+app1+"/node1_8041", tfile(master1, b.drop()[master1]))
+	},
 	"the history server, the ResourceManager has forgotten": func(b *bundle) {
 		b.history.parts = []files{b.drop()}
 		b.forget()
@@ -91,7 +105,10 @@ func (b *bundle) forget() {
 	b.manager.application = func() (rm.Application, error) { return rm.Application{}, unknown }
 }
 
-func older(_ *bundle, o *logs.Options) { o.OldLayout = true }
+func older(b *bundle, o *logs.Options) {
+	o.OldLayout = true
+	o.Folders = append(o.Folders, logs.Folder{Store: o.Folders[0].Store, Dir: b.dir + "/second", Suffix: "logs-mine"})
+}
 
 func TestReadAfterwards(t *testing.T) {
 	t.Parallel()
@@ -180,7 +197,7 @@ func TestReasons(t *testing.T) {
 
 func TestNothingToLookInto(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) { o.HistoryAddress, o.Store, o.RemoteLogDir = "", nil, "" })
+	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) { o.HistoryAddress, o.Folders = "", nil })
 	b.end("SUCCEEDED")
 	b.expect("text", 4, 0, 10)
 	b.drop()
@@ -338,7 +355,7 @@ func TestStoresThatFail(t *testing.T) {
 		require.Equal(t, c.code, job.CodeOf(err), name)
 		require.ErrorContains(t, err, c.want, name)
 	}
-	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) { o.Store = denied{o.Store} })
+	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) { o.Folders[0].Store = denied{o.Folders[0].Store} })
 	b.end("SUCCEEDED")
 	b.drop()
 	require.Equal(t, job.CodeUnauthorized, job.CodeOf(b.fails("stdout")))

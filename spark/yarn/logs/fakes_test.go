@@ -227,8 +227,8 @@ func newBundle(t *testing.T, stdout string, change func(b *bundle, o *logs.Optio
 		attempts:    func() ([]rm.Attempt, error) { return []rm.Attempt{*b.attempt}, nil },
 	}
 	o := logs.Options{
-		ResourceManager: b.manager, HistoryAddress: b.history.URL, Store: file.New(file.Options{}), RemoteLogDir: b.dir,
-		User: "alice", Timeout: 5 * time.Second,
+		ResourceManager: b.manager, HistoryAddress: b.history.URL,
+		Folders: []logs.Folder{{Store: file.New(file.Options{}), Dir: b.dir, Suffix: "logs-tfile"}}, User: "alice", Timeout: 5 * time.Second,
 	}
 	if change != nil {
 		change(b, &o)

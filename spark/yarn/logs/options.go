@@ -19,9 +19,6 @@ import (
 const (
 	DefaultTimeout  = 10 * time.Second
 	DefaultMaxReply = 8 << 20
-	// DefaultSuffix is yarn.nodemanager.remote-app-log-dir-suffix, "logs", with the
-	// file format's name.
-	DefaultSuffix = "logs-tfile"
 	// DefaultPatience is longer than the ResourceManager's own (10 min,
 	// yarn.log-aggregation-status.time-out.ms).
 	DefaultPatience = 15 * time.Minute
@@ -42,13 +39,9 @@ type Options struct {
 	// HistoryAddress of the MapReduce job history server, "http://host:19888", or ""
 	// where there is none. It serves the aggregated logs of all applications.
 	HistoryAddress string
-	// Store with the aggregated logs, for when the history server does not answer;
-	// nil to go without. It is asked in format TFile only.
-	Store store.Store
-	// RemoteLogDir is yarn.nodemanager.remote-app-log-dir, a path in Store.
-	RemoteLogDir string
-	// Suffix of the directory below a user's; "" is DefaultSuffix.
-	Suffix string
+	// Folders with the aggregated logs, for when the history server does not answer;
+	// none to go without. They are read in format TFile only.
+	Folders []Folder
 	// OldLayout looks also where Hadoop before 3.3 put the files.
 	OldLayout bool
 	// User that servers are asked as (user.name), on a cluster without Kerberos; ""
@@ -69,10 +62,16 @@ type Options struct {
 	Patience time.Duration
 }
 
+// Folder is where NodeManagers put aggregated logs; hadoop.Configuration knows it.
+type Folder struct {
+	Store store.Store
+	// Dir is a path in Store.
+	Dir string
+	// Suffix of the name, below the directory of each user.
+	Suffix string
+}
+
 func (o Options) withDefaults() Options {
-	if o.Suffix == "" {
-		o.Suffix = DefaultSuffix
-	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
@@ -103,14 +102,16 @@ func (o Options) validate() error {
 			problems = append(problems, fmt.Sprintf("historyAddress: %s://%s has more than scheme, host and path", u.Scheme, u.Host))
 		}
 	}
-	if (o.Store == nil) != (o.RemoteLogDir == "") {
-		problems = append(problems, "store, remoteLogDir: one is of no use without the other")
-	}
-	if o.RemoteLogDir != "" && (!path.IsAbs(o.RemoteLogDir) || path.Clean(o.RemoteLogDir) != o.RemoteLogDir) {
-		problems = append(problems, fmt.Sprintf("remoteLogDir: %q is no absolute path without . and ..", job.Head(o.RemoteLogDir, 100)))
-	}
-	if o.Suffix != "" && !isName(o.Suffix) {
-		problems = append(problems, fmt.Sprintf("suffix: %q is no name of a directory", job.Head(o.Suffix, 100)))
+	for i, f := range o.Folders {
+		if f.Store == nil {
+			problems = append(problems, fmt.Sprintf("folders[%d].store: is needed", i))
+		}
+		if !path.IsAbs(f.Dir) || path.Clean(f.Dir) != f.Dir {
+			problems = append(problems, fmt.Sprintf("folders[%d].dir: %q is no absolute path without . and ..", i, job.Head(f.Dir, 100)))
+		}
+		if !isName(f.Suffix) {
+			problems = append(problems, fmt.Sprintf("folders[%d].suffix: %q is no name of a directory", i, job.Head(f.Suffix, 100)))
+		}
 	}
 	if o.Timeout < 0 || o.MaxReply < 0 || o.Patience < 0 {
 		problems = append(problems, "timeout, maxReply, patience: must not be negative")

@@ -40,8 +40,8 @@ func New(o Options) (*Reader, error) {
 	if o.HistoryAddress != "" {
 		r.history = &history{web: w, address: o.HistoryAddress}
 	}
-	if o.Store != nil {
-		r.aggregated = &aggregated{store: o.Store, dir: o.RemoteLogDir, suffix: o.Suffix, old: o.OldLayout}
+	if len(o.Folders) > 0 {
+		r.aggregated = &aggregated{folders: o.Folders, old: o.OldLayout}
 	}
 	return r, nil
 }

@@ -268,7 +268,7 @@ func TestWrongQuestions(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	_, err := logs.New(logs.Options{
-		HistoryAddress: "jhs:19888", RemoteLogDir: "tmp/logs", Suffix: "a/b", User: "a\nb", Timeout: -1,
+		HistoryAddress: "jhs:19888", Folders: []logs.Folder{{Dir: "tmp/logs", Suffix: "a/b"}}, User: "a\nb", Timeout: -1,
 	})
 	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
 	require.Len(t, job.ProblemsOf(err), 7)
