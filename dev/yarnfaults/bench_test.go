@@ -30,8 +30,8 @@ type installation struct {
 type option func(*options)
 
 type options struct {
-	// recovery is what the client configuration says of the ResourceManager.
-	recovery bool
+	// hadoop is what the client configuration says besides, by property.
+	hadoop map[string]string
 	// keys of the configuration file.
 	keys map[string]any
 	// left is another check of what ended jobs leave than that of job directories on
@@ -40,7 +40,12 @@ type options struct {
 }
 
 // withoutRecovery: the ResourceManager keeps nothing over a restart.
-func withoutRecovery(o *options) { o.recovery = false }
+func withoutRecovery(o *options) { o.hadoop[keyRecovery] = "false" }
+
+// withoutHistory: nothing says where a history server is.
+func withoutHistory(o *options) {
+	o.hadoop["yarn.log.server.url"], o.hadoop["yarn.log.server.web-service.url"] = "", ""
+}
 
 // requestTimeout of the worker's calls to the ResourceManager: short, since a
 // kill waits for it to pass.
@@ -52,7 +57,7 @@ var installations atomic.Int64
 // anything on the cluster.
 func install(t *testing.T, changes ...option) *installation {
 	t.Helper()
-	o := options{recovery: true, left: (*installation).checkLeftovers}
+	o := options{hadoop: map[string]string{keyRecovery: "true"}, left: (*installation).checkLeftovers}
 	for _, change := range changes {
 		change(&o)
 	}
@@ -63,7 +68,7 @@ func install(t *testing.T, changes ...option) *installation {
 		name: "faults-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(installations.Add(1), 10),
 	}
 	i.Bench = bench.New(t, bench.Options{
-		Prefix: "stoker-yarnfaults-", Spark: spark, Hadoop: onHadoop(i.confDir(t, o.recovery)), Prelude: prelude,
+		Prefix: "stoker-yarnfaults-", Spark: spark, Hadoop: onHadoop(i.confDir(t, o.hadoop)), Prelude: prelude,
 		CheckLeftovers: func(j *bench.Job) { o.left(i, j) }, AtEnd: func(*bench.Bench) { i.endAll(t) },
 		Settings: []bench.Setting{{Configure: i.configure, Keys: o.keys}},
 	})
@@ -72,7 +77,7 @@ func install(t *testing.T, changes ...option) *installation {
 
 // confDir writes the client configuration of an installation: the cluster's, but
 // the ResourceManager is behind the gate.
-func (i *installation) confDir(t *testing.T, recovery bool) string {
+func (i *installation) confDir(t *testing.T, properties map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"core-site.xml", "hdfs-site.xml", "yarn-site.xml"} {
@@ -83,8 +88,10 @@ func (i *installation) confDir(t *testing.T, recovery bool) string {
 			behind := "<value>" + strings.TrimPrefix(hdp.Addresses.ResourceManagerWeb, "http://") + "</value>"
 			require.Equal(t, 1, strings.Count(text, behind), text)
 			text = strings.Replace(text, behind, "<value>"+i.gate.address()+"</value>", 1)
-			text = strings.Replace(text, "</configuration>",
-				"<property><name>"+keyRecovery+"</name><value>"+strconv.FormatBool(recovery)+"</value></property></configuration>", 1)
+			for name, value := range properties { // the last one counts
+				text = strings.Replace(text, "</configuration>",
+					"<property><name>"+name+"</name><value>"+value+"</value></property></configuration>", 1)
+			}
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
