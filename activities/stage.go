@@ -125,7 +125,7 @@ func readStaged(ctx context.Context, st store.Store, dir string) (*staged, error
 		return nil, nil
 	}
 	if err != nil {
-		return nil, job.Errorf(job.CodeUnavailable, "read the staging record of %s: %w", dir, err)
+		return nil, storeError("read the staging record of "+dir, err)
 	}
 	var record staged
 	if err := json.Unmarshal(data, &record); err != nil {
@@ -261,10 +261,12 @@ func (s *staging) outputs(m job.Manifest) (all, embedded []map[string]any, dirs 
 	return all, embedded, dirs, nil
 }
 
-// literalName replaces what Spark would take for a glob in a path.
+// literalName replaces what Spark would take for a glob in a path, and the ':' that
+// Hadoop's paths can't hold. The name says nothing of an asset: each has a folder of
+// its own.
 func literalName(name string) string {
 	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`*?[]{}\`, r) {
+		if strings.ContainsRune(`*?[]{}\:`, r) {
 			return '_'
 		}
 		return r
@@ -321,14 +323,17 @@ func jsonFile(name string, content any) (job.WorkFile, error) {
 	return job.WorkFile{Path: name, Content: data}, nil
 }
 
-// storeError makes an error of the cluster's store: forbidden will stay so, all
-// else may pass.
+// storeError makes an error of the cluster's store: what is forbidden, or what the
+// store says it can never do, will stay so; all else may pass.
 func storeError(what string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return job.Errorf(job.CodeUnauthorized, "%s: %w", what, err)
+	}
+	if job.CodeOf(err) == job.CodeInvalid {
+		return job.Errorf(job.CodeInvalid, "%s: %w", what, err)
 	}
 	return job.Errorf(job.CodeUnavailable, "%s: %w", what, err)
 }

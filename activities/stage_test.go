@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/driver"
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/store"
@@ -438,6 +439,81 @@ func TestStageMakesNamesLiteral(t *testing.T) {
 	var record staged
 	b.readJSON("staged.json", &record)
 	require.Equal(t, []stagedOutput{{FileName: "b*.csv", Path: b.dir + "/out/0/b_.csv"}}, record.Outputs)
+}
+
+// likeHDFS makes the store take only names that HDFS takes.
+func (b *bundle) likeHDFS() {
+	b.store.write = func(path string) error {
+		_, err := hadoop.CleanPath(path)
+		return err
+	}
+}
+
+// Hadoop's paths hold no ':'. What is staged under a name of its own is renamed, and
+// an output is collected under the name that it was declared with.
+func TestStageOfNamesWithColons(t *testing.T) {
+	t.Parallel()
+	const name = "2026-01-01T10:00.csv"
+	for place, prepare := range map[string]func(b *bundle){"file": func(*bundle) {}, "HDFS": (*bundle).likeHDFS} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			prepare(b)
+			b.job.Inputs = []job.Asset{{FileName: name, Embedded: true, Content: []byte("1\n")}}
+			b.job.Outputs = []job.Asset{{FileName: name, Embedded: true, Format: "CSV"}}
+			result, err := b.stage()
+			require.NoError(t, err)
+			require.Empty(t, result.Problems)
+			const staged = "2026-01-01T10_00.csv"
+			require.Equal(t, "1\n", b.read("in/0/"+staged))
+			var told driver.Job
+			b.readJSON("job.json", &told)
+			require.Equal(t, b.store.URL(b.dir+"/in/0/"+staged), told.Inputs[0]["fileUrl"])
+			require.Equal(t, b.store.URL(b.dir+"/out/0/"+staged), told.Outputs[0]["fileUrl"])
+			b.put("out/0/"+staged, "id\n1\n")
+			collected, err := b.collect()
+			require.NoError(t, err)
+			require.Empty(t, collected.Problems)
+			report, err := b.reportEnd(job.Outcome{Result: job.ResultSucceeded})
+			require.NoError(t, err)
+			require.Equal(t, []job.CollectedOutput{{FileName: name, Content: []byte("id\n1\n")}}, report.Outputs)
+		})
+	}
+}
+
+// A model opens its assets by their names, so these are not changed: where the store
+// can't hold one, the job is wrong, and no outage.
+func TestStageOfModelAssetsWithColons(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.job.WorkFiles = []job.WorkFile{{Path: "weights:v2.bin", Content: []byte("w")}}
+	_, err := b.stage()
+	require.NoError(t, err)
+	require.Equal(t, "w", b.read("work/weights:v2.bin"))
+
+	b = setup(t)
+	b.likeHDFS()
+	b.job.WorkFiles = []job.WorkFile{{Path: "weights:v2.bin", Content: []byte("w")}}
+	_, err = b.stage()
+	requireFailure(t, err, job.CodeInvalid, true)
+	require.ErrorContains(t, err, "stage work/weights:v2.bin")
+	require.ErrorContains(t, err, "rename the file")
+}
+
+// What a store can never do is no outage, wherever it is said.
+func TestStoreErrors(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[job.Code]error{
+		job.CodeInvalid:      job.Errorf(job.CodeInvalid, "no such name"),
+		job.CodeUnauthorized: fs.ErrPermission,
+		job.CodeUnavailable:  errors.New("connection refused"),
+	} {
+		require.Equal(t, want, job.CodeOf(storeError("write", err)))
+		b := setup(t)
+		b.store.open = func(string) error { return err }
+		_, failed := b.collect()
+		requireFailure(t, failed, want, want != job.CodeUnavailable)
+	}
 }
 
 func TestLocatedIsACopyWithoutContent(t *testing.T) {

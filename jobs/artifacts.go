@@ -82,6 +82,9 @@ func storeFailure(what string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return job.Errorf(job.CodeInternal, "%s: the cluster's store refuses: %w", what, err)
 	}
+	if job.CodeOf(err) == job.CodeInvalid {
+		return job.Errorf(job.CodeInvalid, "%s: %w", what, err)
+	}
 	return job.Errorf(job.CodeUnavailable, "%s: %w", what, err)
 }
 
