@@ -20,14 +20,15 @@ type YARN struct {
 	// Queue of applications that name none; "" is the cluster's default queue.
 	Queue string `koanf:"queue"`
 	// SparkVersion is the line of Spark that applications get: "3.5". A runtime of
-	// it must be staged: "stoker runtime stage".
+	// it must be staged ("stoker runtime stage"), unless spark.yarn.archive or
+	// spark.yarn.jars say where Spark lies.
 	SparkVersion string `koanf:"sparkVersion"`
 	// Runtimes is the directory of staged runtimes in the cluster's file system; it
 	// should be one that everybody may enter.
 	Runtimes string `koanf:"runtimes"`
 	// SparkConfDir is a directory with spark-defaults.conf, spark-env.sh,
 	// log4j2.properties or hive-site.xml, applied as spark-submit applies them; ""
-	// takes SPARK_CONF_DIR.
+	// takes SPARK_CONF_DIR from the worker's environment, and none if that is not set.
 	SparkConfDir string `koanf:"sparkConfDir"`
 	// Python is the interpreter on the cluster's hosts; "" is spark-env.sh's, else
 	// python3.

@@ -65,6 +65,8 @@ func (e *yarnExam) runtime(ctx context.Context) Finding {
 	found, err := yarn.FindRuntime(ctx, e.Store, e.Runtimes, e.SparkVersion)
 	missing := job.CodeOf(err) == job.CodeNotFound
 	switch {
+	case missing && e.NamedSpark != "":
+		return ok("none is staged below %s; applications run on %s", e.Runtimes, e.NamedSpark)
 	case missing && !e.ByREST:
 		return warn(stage, "no Spark %s is staged below %s: spark-submit uploads one for each application", e.SparkVersion, e.Runtimes)
 	case missing:

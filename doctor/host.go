@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/stoker-spark/stoker/spark"
 )
 
 // Host is where spark-submit runs under supervisors: the worker's own host.
@@ -63,8 +65,6 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return "", s, false
 }
 
-var coreJar = regexp.MustCompile(`^spark-core_[0-9.]+-([0-9][0-9A-Za-z.]*)\.jar$`)
-
 func (h Host) spark(context.Context) Finding {
 	mend := "set " + h.At + ".sparkHome (or SPARK_HOME) to a Spark 3.5 installation, or pip install pyspark and name its directory"
 	if h.SparkHome == "" {
@@ -78,10 +78,7 @@ func (h Host) spark(context.Context) Finding {
 	if err != nil || len(jars) == 0 {
 		return warn(mend, "%s has no jars beside it: which Spark it runs is not known", submit)
 	}
-	version := ""
-	if m := coreJar.FindStringSubmatch(filepath.Base(jars[0])); m != nil {
-		version = m[1]
-	}
+	version := spark.VersionAt(h.SparkHome)
 	if !strings.HasPrefix(version, "3.5.") {
 		return warn(mend, "%s is of Spark %s: Stoker is tested with Spark 3.5", submit, version)
 	}

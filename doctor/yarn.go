@@ -45,6 +45,9 @@ type YARN struct {
 	Root, Runtimes string
 	// SparkVersion is the line that applications get.
 	SparkVersion string
+	// NamedSpark is where the configuration of Spark says that Spark lies, "" for the
+	// staged runtime.
+	NamedSpark string
 	// Queues that applications are sent to.
 	Queues []string
 	// Recovery is what the client's configuration says of

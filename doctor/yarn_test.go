@@ -224,6 +224,7 @@ func TestYARN(t *testing.T) {
 		"safe mode":             {func(b *bundle) { b.store.create = remote }, "root", StatusFail, "nothing can be written", "safemode"},
 		"a file in the way":     {func(b *bundle) { b.y.Root = filepath.Join(b.y.Runtimes, "3.5.json") }, "root", StatusFail, "cannot use", "clusters.lake.root"},
 		"no runtime":            {func(b *bundle) { b.y.SparkVersion = "4.0" }, "runtime", StatusFail, "no Spark 4.0", "stoker runtime stage --cluster lake"},
+		"Spark named":           {func(b *bundle) { b.y.SparkVersion, b.y.NamedSpark = "4.0", "local:/opt/spark/*" }, "runtime", StatusOK, "run on local:/opt/spark/*", ""},
 		"no runtime, no need":   {func(b *bundle) { b.y.SparkVersion, b.y.ByREST = "4.0", false }, "runtime", StatusWarn, "uploads one", "stoker runtime stage"},
 		"runtime cut off":       {func(b *bundle) { b.write("x/1", "zi") }, "runtime", StatusFail, "2 bytes where 3", "-rm -r"},
 		"runtime gone":          {func(b *bundle) { require.NoError(b, os.Remove(filepath.Join(b.y.Runtimes, "x/2"))) }, "runtime", StatusFail, "is not there", "runtime stage"},

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path"
 	"slices"
+	"strings"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -18,6 +19,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/spark/local"
+	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/store/webhdfs"
 )
 
@@ -154,6 +156,12 @@ func hadoopChecks(name string, settings config.Cluster, h hadoopCluster) (doctor
 	if err != nil {
 		return doctor.YARN{}, err
 	}
+	named := ""
+	if !settings.OnHost() { // else the real spark-submit applies it
+		if named, err = yarn.NamedSpark(yarnSettings(settings, h), settings.Spark.Profile.Conf); err != nil {
+			return doctor.YARN{}, fmt.Errorf("%w: %s", err, strings.Join(job.ProblemsOf(err), "; "))
+		}
+	}
 	options.HTTP = web
 	overHTTP, err := webhdfs.New(options)
 	if err != nil {
@@ -163,7 +171,7 @@ func hadoopChecks(name string, settings config.Cluster, h hadoopCluster) (doctor
 		Name: name, ConfDirs: h.confDirs, DefaultFS: h.configuration.DefaultFS(), ResourceManager: resourceManager,
 		Web: doctor.Web{Client: web.Client()}, Store: h.stores.Default, WebHDFS: overHTTP, ByRPC: settings.YARN.HDFS != config.HDFSByWebHDFS, NameNodeWeb: nameNodes,
 		HistoryServer: h.configuration.HistoryServer(), User: h.user, Root: settings.Root,
-		Runtimes: settings.YARN.Runtimes, SparkVersion: settings.YARN.SparkVersion, Queues: queuesOf(settings),
+		Runtimes: settings.YARN.Runtimes, SparkVersion: settings.YARN.SparkVersion, NamedSpark: named, Queues: queuesOf(settings),
 		Recovery: h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		ByREST:   !settings.OnHost(),
 	}, nil

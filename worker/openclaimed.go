@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
-	"regexp"
 
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/spark"
@@ -26,8 +25,8 @@ func hostOptions(c config.Config, name string, settings config.Cluster, h hadoop
 	if len(h.confDirs) > 1 {
 		options.Env["YARN_CONF_DIR"] = absolute(h.confDirs[1])
 	}
-	if settings.YARN.SparkConfDir != "" {
-		options.Env["SPARK_CONF_DIR"] = absolute(settings.YARN.SparkConfDir)
+	if h.sparkConfDir != "" {
+		options.Env["SPARK_CONF_DIR"] = absolute(h.sparkConfDir)
 	}
 	maps.Copy(options.Env, settings.Local.Env)
 	return options
@@ -58,24 +57,8 @@ func openClaimed(c config.Config, name string, settings config.Cluster, h hadoop
 		o.Logger.Warn("cluster needs attention", "cluster", name, "warning", warning)
 	}
 	return yarn.NewClaimed(yarn.ClaimedOptions{
-		Options: options, Submitter: submitter, Settings: yarnSettings(settings), SparkVersion: sparkVersion(host.SparkHome),
+		Options: options, Submitter: submitter, Settings: yarnSettings(settings, h), SparkVersion: spark.VersionAt(host.SparkHome),
 	})
-}
-
-var coreJar = regexp.MustCompile(`^spark-core_[0-9.]+-([0-9][0-9A-Za-z.]*)\.jar$`)
-
-// sparkVersion is the version of the Spark at a home, "" if its jars don't tell.
-func sparkVersion(home string) string {
-	jars, err := filepath.Glob(filepath.Join(home, "jars", "spark-core_*.jar"))
-	if err != nil {
-		return "" // the pattern is a constant, the home is what it is
-	}
-	for _, jar := range jars {
-		if m := coreJar.FindStringSubmatch(filepath.Base(jar)); m != nil {
-			return m[1]
-		}
-	}
-	return ""
 }
 
 // holdIn is what blocks inside a launch, for fault tests; nil never does.

@@ -21,6 +21,7 @@ func openEdge(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
+	h.sayApplied(name, o.Logger)
 	resourceManager, err := h.resourceManager(settings.YARN)
 	if err != nil {
 		return activities.Cluster{}, err
@@ -43,7 +44,7 @@ func openEdge(c config.Config, name string, settings config.Cluster, o Openings)
 			Cluster: name, Installation: c.Installation, Root: settings.Root, Store: h.stores.Default,
 			ResourceManager: resourceManager, User: h.user, RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
 		},
-		Host: host, Settings: yarnSettings(settings), SparkVersion: sparkVersion(host.SparkHome), DataDir: both.DataDir,
+		Host: host, Settings: yarnSettings(settings, h), SparkVersion: spark.VersionAt(host.SparkHome), DataDir: both.DataDir,
 	})
 	if err != nil {
 		return activities.Cluster{}, err

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -89,8 +90,43 @@ func TestHostOptions(t *testing.T) {
 	}, options.Env)
 	require.Equal(t, []string{settings.YARN.HostDir, "yarn", "cluster", "/run/secrets"},
 		[]string{options.Root, options.Master, options.DeployMode, options.SecretsDir})
-	require.Equal(t, "3.5.9", sparkVersion(options.SparkHome))
-	require.Empty(t, sparkVersion(t.TempDir()))
+}
+
+// A configuration of Spark that is in the environment counts where none is set, and it
+// is said which counts.
+func TestSparkConfDir(t *testing.T) {
+	t.Setenv("SPARK_CONF_DIR", "/from/environment")
+	for set, want := range map[string]string{"": "/from/environment", "/etc/spark": "/etc/spark"} {
+		c := onHost(t, func(c *config.Cluster) { c.YARN.SparkConfDir = set })
+		settings := c.Clusters["lake"]
+		h, err := openHadoop("lake", settings.YARN, Openings{})
+		require.NoError(t, err)
+		require.Equal(t, want, yarnSettings(settings, h).SparkConfDir)
+		require.Equal(t, want, hostOptions(c, "lake", settings, h).Env["SPARK_CONF_DIR"])
+		for _, mode := range []string{"cluster", "client"} {
+			settings.Spark.DeployMode = mode
+			c.Clusters["lake"] = settings
+			var said bytes.Buffer
+			_, err = OpenClusters(c, []string{"lake"}, Openings{Supervisor: []string{"/bin/true"}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+			require.NoError(t, err)
+			require.Contains(t, said.String(), `msg="a configuration of Spark is applied" cluster=lake dir=`+want)
+		}
+	}
+}
+
+// What spark-defaults.conf says that Stoker can't apply is told before a job fails of
+// it; the real spark-submit applies it itself.
+func TestCheckClusterReadsTheDefaults(t *testing.T) {
+	t.Parallel()
+	conf := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(conf, "spark-defaults.conf"), []byte("spark.jars.packages a:b:1\n"), 0o600))
+	for launcher, checks := range map[config.Launcher]int{config.LauncherREST: 1, config.LauncherSparkSubmit: 16} {
+		found := CheckCluster(onHost(t, func(c *config.Cluster) { c.YARN.SparkConfDir, c.YARN.Launcher = conf, launcher }), "lake")
+		require.Len(t, found, checks)
+		if checks == 1 {
+			require.Contains(t, found[0].Run(t.Context()).Text, conf+"/spark-defaults.conf: spark.jars.packages: nobody resolves packages here")
+		}
+	}
 }
 
 func TestCheckClusterLooksAtTheHostToo(t *testing.T) {

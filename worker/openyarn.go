@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
 	"slices"
@@ -24,11 +25,13 @@ type hadoopCluster struct {
 	confDirs      []string
 	user          string
 	stores        store.Set
+	// sparkConfDir is the directory of Spark's configuration, "" for none.
+	sparkConfDir string
 }
 
 // openHadoop reads the client configuration and opens the file systems.
 func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
-	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User}
+	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User, sparkConfDir: cmp.Or(y.SparkConfDir, os.Getenv("SPARK_CONF_DIR"))}
 	if len(h.confDirs) == 0 {
 		for _, variable := range []string{"HADOOP_CONF_DIR", "YARN_CONF_DIR"} {
 			if dir := os.Getenv(variable); dir != "" && !slices.Contains(h.confDirs, dir) {
@@ -67,6 +70,15 @@ func (h hadoopCluster) aggregatedLogs(logger *slog.Logger) []logs.Folder {
 	return folders
 }
 
+// sayApplied logs which directory of Spark's configuration applications get.
+func (h hadoopCluster) sayApplied(name string, logger *slog.Logger) {
+	if h.sparkConfDir == "" {
+		logger.Info("no configuration of Spark is applied: neither yarn.sparkConfDir nor SPARK_CONF_DIR names one", "cluster", name)
+		return
+	}
+	logger.Info("a configuration of Spark is applied", "cluster", name, "dir", h.sparkConfDir)
+}
+
 // OpenRuntimes opens what "stoker runtime stage" needs of a cluster: its file
 // system, and where runtimes lie in it.
 func OpenRuntimes(c config.Config, name string, o Openings) (st store.Store, dir string, err error) {
@@ -83,6 +95,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
+	h.sayApplied(name, o.Logger)
 	managers, err := h.configuration.ResourceManagers()
 	if err != nil {
 		return activities.Cluster{}, err
@@ -97,7 +110,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	}
 	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
 		Store: h.stores.Default, Configuration: h.configuration, ConfDirs: h.confDirs,
-		Settings: yarnSettings(settings), Logger: o.Logger,
+		Settings: yarnSettings(settings, h), Logger: o.Logger,
 	})
 	if err != nil {
 		return activities.Cluster{}, err
@@ -141,10 +154,10 @@ func openLauncher(c config.Config, name string, settings config.Cluster, h hadoo
 }
 
 // yarnSettings are how a cluster's applications are built.
-func yarnSettings(settings config.Cluster) yarn.Settings {
+func yarnSettings(settings config.Cluster, h hadoopCluster) yarn.Settings {
 	y := settings.YARN
 	return yarn.Settings{
-		Queue: y.Queue, SparkVersion: y.SparkVersion, Runtimes: y.Runtimes, SparkConfDir: y.SparkConfDir,
+		Queue: y.Queue, SparkVersion: y.SparkVersion, Runtimes: y.Runtimes, SparkConfDir: h.sparkConfDir,
 		Python: y.Python, JavaHome: y.JavaHome, JavaMajor: y.JavaMajor, SecretsDir: y.SecretsDir,
 	}
 }

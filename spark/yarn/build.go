@@ -8,12 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
@@ -56,16 +52,18 @@ func NewBuilder(o BuilderOptions) (Builder, error) {
 	if o.Store == nil || o.Configuration == nil {
 		return nil, errors.New("a builder of YARN submissions needs a store and a Hadoop configuration")
 	}
-	return &builder{opts: o, everybody: &everybody{store: o.Store}}, nil
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &builder{opts: o, everybody: &everybody{store: o.Store}, runtimes: map[named]foundRuntime{}}, nil
 }
 
 type builder struct {
 	opts      BuilderOptions
 	everybody *everybody
 
-	mu        sync.Mutex
-	runtime   submission.Runtime
-	runtimeAt time.Time
+	mu       sync.Mutex
+	runtimes map[named]foundRuntime
 }
 
 // dirStaging is the folder of a job directory that plays the part of Spark's
@@ -135,11 +133,11 @@ func (b *builder) holds(ctx context.Context, name string, content []byte) (bool,
 }
 
 func (b *builder) input(ctx context.Context, r Request) (submission.Input, error) {
-	runtime, err := b.findRuntime(ctx)
+	found, err := b.configuration(r.Launch)
 	if err != nil {
 		return submission.Input{}, err
 	}
-	conf, env, sparkConf, err := b.configuration(r.Launch)
+	runtime, err := b.findRuntime(ctx, found.spark)
 	if err != nil {
 		return submission.Input{}, err
 	}
@@ -147,82 +145,33 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 	if err != nil {
 		return submission.Input{}, job.Errorf(job.CodeInternal, "read the Hadoop configuration: %w", err)
 	}
-	secrets, err := b.takeSecrets(conf, r.Launch.Options.Conf)
+	secrets, err := b.takeSecrets(found.conf, r.Launch.Options.Conf)
 	if err != nil {
 		return submission.Input{}, err
 	}
 	in := submission.Input{
-		ID: r.Application, Name: r.Launch.Name, User: r.User, Tags: r.Tags, Queue: conf["spark.yarn.queue"],
+		ID: r.Application, Name: r.Launch.Name, User: r.User, Tags: r.Tags, Queue: found.conf["spark.yarn.queue"],
 		StagingDir: b.url(stagingDir(r.Dir, r.Application)), SubmitTime: r.At,
-		Conf: conf, Secrets: secrets, Env: env, HadoopConf: hadoopConf, SparkConf: sparkConf, Runtime: runtime,
+		Conf: found.conf, Secrets: secrets, Env: found.env, HadoopConf: hadoopConf, SparkConf: found.files, Runtime: runtime,
 	}
 	if in.Queue == "" {
 		in.Queue = b.opts.Settings.Queue
 	}
-	resources := resolving{ctx: ctx, b: b, dir: r.Dir, held: r.Contents}
+	resources := resolving{ctx: ctx, b: b, dir: r.Dir, staging: stagingDir(r.Dir, r.Application), held: r.Contents}
 	in.Program = submission.Program{Resource: resources.one(r.Launch.Main), Class: r.Launch.Class, Args: r.Launch.Args}
-	in.PyFiles = resources.all(r.Launch.PyFiles)
-	in.Files = append(resources.all(r.Launch.Files), resources.tree(path.Join(r.Dir, spark.DirWork))...)
-	in.Jars = resources.all(r.Launch.Jars)
-	in.Archives = resources.all(r.Launch.Archives)
+	list := func(names []string, configured listed) []submission.Resource {
+		own, given := resources.all(names), resources.configured(configured)
+		if r.Launch.PythonDriver {
+			return append(own, given...)
+		}
+		return append(given, own...)
+	}
+	in.PyFiles = list(r.Launch.PyFiles, found.pyFiles)
+	in.Files = append(list(r.Launch.Files, found.sentFiles), resources.tree(path.Join(r.Dir, spark.DirWork))...)
+	in.Jars = list(r.Launch.Jars, found.jars)
+	in.Archives = list(r.Launch.Archives, found.archives)
 	if err := errors.Join(resources.errs...); err != nil {
 		return submission.Input{}, err
 	}
 	return in, nil
-}
-
-// configuration merges what spark-submit would find: spark-defaults.conf and
-// spark-env.sh below what the job's options say.
-func (b *builder) configuration(launch spark.Launch) (conf, env map[string]string, files map[string][]byte, err error) {
-	conf, env = map[string]string{}, map[string]string{}
-	if dir := b.opts.Settings.SparkConfDir; dir != "" {
-		if files, err = readFiles(dir); err != nil {
-			return nil, nil, nil, job.Errorf(job.CodeInternal, "read Spark's configuration: %w", err)
-		}
-		defaults, err := submission.ParseDefaults(files["spark-defaults.conf"])
-		if err != nil {
-			return nil, nil, nil, job.Errorf(job.CodeInternal, "read %s: %w", filepath.Join(dir, "spark-defaults.conf"), err)
-		}
-		maps.Copy(conf, defaults)
-		variables, warnings := submission.ParseEnv(files["spark-env.sh"])
-		for _, w := range warnings {
-			b.opts.Logger.Warn("spark-env.sh is not run by a shell", "warning", w)
-		}
-		maps.Copy(env, variables)
-	}
-	maps.Copy(conf, launch.Options.Conf)
-	if python := b.opts.Settings.Python; python != "" {
-		env["PYSPARK_PYTHON"] = python
-	}
-	return conf, env, files, nil
-}
-
-// maxConfFile bounds one configuration file, in bytes.
-const maxConfFile = 4 << 20
-
-// readFiles reads the plain files of directories; of one name the first counts.
-func readFiles(dirs ...string) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, entry := range entries {
-			name := filepath.Join(dir, entry.Name())
-			info, err := os.Stat(name)
-			if err != nil || !info.Mode().IsRegular() || info.Size() > maxConfFile || files[entry.Name()] != nil {
-				continue
-			}
-			data, err := os.ReadFile(name)
-			if errors.Is(err, fs.ErrPermission) {
-				continue // a keytab beside the configuration
-			}
-			if err != nil {
-				return nil, err
-			}
-			files[entry.Name()] = data
-		}
-	}
-	return files, nil
 }

@@ -16,11 +16,8 @@ import (
 	"github.com/stoker-spark/stoker/store"
 )
 
-// Keys of a launch by spark-submit.
-const (
-	keyTags    = "spark.yarn.tags"
-	keyArchive = "spark.yarn.archive"
-)
+// keyTags lists an application's tags.
+const keyTags = "spark.yarn.tags"
 
 // command is what spark-submit is called with: the staged launch with the URLs of
 // its files, and what makes the application findable, short in sending and tidy.
@@ -83,7 +80,7 @@ func (s submitSettings) conf(ctx context.Context, tags []string, dir string, giv
 		conf["spark.yarn.appMasterEnv.JAVA_HOME"], conf["spark.executorEnv.JAVA_HOME"] = home, home
 	}
 	maps.Copy(conf, given)
-	if conf[keyArchive] == "" && conf["spark.yarn.jars"] == "" && s.sparkVersion != "" {
+	if conf[keyArchive] == "" && conf[keyJars] == "" && s.sparkVersion != "" {
 		runtime, err := FindRuntime(ctx, s.store, s.settings.Runtimes, s.settings.SparkVersion)
 		if err != nil && job.CodeOf(err) != job.CodeNotFound {
 			return nil, err

@@ -24,11 +24,16 @@ func (b *builder) url(name string) string {
 	return root.String()
 }
 
+// schemeLocal is of files that every node has.
+const schemeLocal = "local:"
+
 // resolving turns the names in a launch into resources; errors add up.
 type resolving struct {
 	ctx context.Context //nolint:containedctx // lives as long as one call
 	b   *builder
 	dir string
+	// staging is the application's own directory.
+	staging string
 	// held is what lies in dir, as far as it is known.
 	held contents
 	errs []error
@@ -37,13 +42,12 @@ type resolving struct {
 // one resolves a path, absolute or relative to the job directory, or a URL,
 // with an alias behind '#'.
 func (r *resolving) one(name string) submission.Resource {
-	if strings.HasPrefix(name, "local:") {
+	if strings.HasPrefix(name, schemeLocal) {
 		return submission.Resource{URL: name}
 	}
 	name, alias, _ := strings.Cut(name, "#")
 	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
-		own := store.Set{Default: r.b.opts.Store}
-		if _, _, err := own.Resolve(u.Scheme + "://" + u.Host + "/"); err != nil {
+		if !r.serves(u.Scheme, u.Host) {
 			r.errs = append(r.errs, job.Errorf(job.CodeInvalid, "%s: only files of the cluster's file system (%s) can be sent along",
 				name, r.b.opts.Store.URL("/")))
 			return submission.Resource{}
@@ -59,6 +63,13 @@ func (r *resolving) one(name string) submission.Resource {
 		return submission.Resource{}
 	}
 	return r.resource(info, alias)
+}
+
+// serves reports whether the cluster's file system is what a URL names.
+func (r *resolving) serves(scheme, authority string) bool {
+	own := store.Set{Default: r.b.opts.Store}
+	_, _, err := own.Resolve(scheme + "://" + authority + "/")
+	return err == nil
 }
 
 func (r *resolving) stat(name string) (store.Info, error) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 	"github.com/stoker-spark/stoker/store"
 )
@@ -82,27 +84,106 @@ func (r Runtime) Closed(ctx context.Context, st store.Store) (string, error) {
 // again.
 const runtimeAge = 30 * time.Second
 
+// Names of settings that say where Spark lies in a cluster.
+const (
+	keyArchive = "spark.yarn.archive"
+	keyJars    = "spark.yarn.jars"
+	envPySpark = "PYSPARK_ARCHIVES_PATH"
+)
+
+// named is where Spark lies by the configuration, as it is written there; empty is
+// the staged runtime.
+type named struct {
+	archive, jars, python string
+	// from says where archive or jars are named, for messages.
+	from string
+}
+
+type foundRuntime struct {
+	submission.Runtime
+	until time.Time
+}
+
 // findRuntime is what applications run on now. Its files are looked at only when it
-// is looked for: their names are made of their content.
-func (b *builder) findRuntime(ctx context.Context) (submission.Runtime, error) {
+// is looked for: the names of staged ones are made of their content.
+func (b *builder) findRuntime(ctx context.Context, where named) (submission.Runtime, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if time.Since(b.runtimeAt) > runtimeAge {
-		found, err := FindRuntime(ctx, b.opts.Store, b.opts.Settings.Runtimes, b.opts.Settings.SparkVersion)
-		if err != nil {
-			return submission.Runtime{}, err
-		}
-		r := resolving{ctx: ctx, b: b}
-		archive := r.one(found.Archive.Path)
-		python := r.all([]string{found.PySpark.Path, found.Py4J.Path})
-		if err := errors.Join(r.errs...); err != nil {
-			return submission.Runtime{}, err
-		}
-		b.runtime = submission.Runtime{
-			Spark: found.SparkVersion, Java: b.opts.Settings.JavaMajor, JavaHome: b.opts.Settings.JavaHome,
-			Archive: &archive, Python: python, HadoopProvided: found.HadoopProvided,
-		}
-		b.runtimeAt = time.Now()
+	if found, ok := b.runtimes[where]; ok && time.Now().Before(found.until) {
+		return found.Runtime, nil // what is behind its pointers is only read
 	}
-	return b.runtime, nil // what is behind its pointers is only read
+	found, err := b.lookForRuntime(ctx, where)
+	if err != nil {
+		return submission.Runtime{}, err
+	}
+	maps.DeleteFunc(b.runtimes, func(_ named, old foundRuntime) bool { return time.Now().After(old.until) })
+	b.runtimes[where] = foundRuntime{Runtime: found, until: time.Now().Add(runtimeAge)}
+	return found, nil
+}
+
+func (b *builder) lookForRuntime(ctx context.Context, where named) (submission.Runtime, error) {
+	staged, err := FindRuntime(ctx, b.opts.Store, b.opts.Settings.Runtimes, b.opts.Settings.SparkVersion)
+	elsewhere := where.archive != "" || where.jars != ""
+	isStaged := err == nil
+	if err != nil && (!elsewhere || job.CodeOf(err) != job.CodeNotFound) {
+		return submission.Runtime{}, err
+	}
+	r := resolving{ctx: ctx, b: b}
+	found := submission.Runtime{
+		Spark: b.opts.Settings.SparkVersion, Java: b.opts.Settings.JavaMajor, JavaHome: b.opts.Settings.JavaHome,
+	}
+	if isStaged {
+		found.Spark, found.HadoopProvided = staged.SparkVersion, staged.HadoopProvided
+		found.Python = r.all([]string{staged.PySpark.Path, staged.Py4J.Path})
+	}
+	switch {
+	case where.archive != "":
+		archive := r.configured(listed{from: where.from, names: []string{where.archive}})
+		if len(archive) > 1 {
+			return submission.Runtime{}, job.Errorf(job.CodeInvalid, "%s: %s names several files", where.from, where.archive)
+		}
+		for i := range archive {
+			found.Archive = &archive[i]
+		}
+		if isStaged && found.Archive != nil && found.Archive.URL != b.url(staged.Archive.Path) {
+			found.Spark, found.HadoopProvided = b.opts.Settings.SparkVersion, false
+		}
+	case where.jars != "":
+		found.Jars = r.configured(listed{from: where.from, names: splitNames(where.jars)})
+		found.Spark, found.HadoopProvided = b.versionOf(found.Jars)
+	default:
+		archive := r.one(staged.Archive.Path)
+		found.Archive = &archive
+	}
+	if where.python != "" {
+		found.Python = r.configured(listed{from: envPySpark, names: splitNames(where.python)})
+	}
+	return found, errors.Join(r.errs...)
+}
+
+// versionOf is the version of Spark's jars, as far as their names tell, and whether
+// Hadoop's are missing among them: where all of them are known.
+func (b *builder) versionOf(jars []submission.Resource) (version string, hadoopProvided bool) {
+	version, hadoopProvided = b.opts.Settings.SparkVersion, true
+	for _, jar := range jars {
+		name := path.Base(jar.URL)
+		if v := spark.CoreVersion(name); v != "" {
+			version = v
+		}
+		if strings.HasPrefix(jar.URL, schemeLocal) || strings.HasPrefix(name, "hadoop-client-") {
+			hadoopProvided = false
+		}
+	}
+	return version, hadoopProvided
+}
+
+// splitNames splits a list of files as Spark does.
+func splitNames(list string) []string {
+	var names []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }

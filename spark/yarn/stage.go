@@ -14,13 +14,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/store"
 )
 
@@ -30,8 +30,6 @@ const (
 	modePublicFile fs.FileMode = 0o644
 	modePublicDir  fs.FileMode = 0o755
 )
-
-var coreJar = regexp.MustCompile(`^spark-core_[0-9.]+-([0-9][0-9A-Za-z.]*?)\.jar$`)
 
 // StageRuntime uploads the Spark at sparkHome below a directory of the cluster's
 // file system, unless the same content is there, and makes it the one that
@@ -87,8 +85,8 @@ func openSparkHome(dir string) (sparkHome, error) {
 		return h, err
 	}
 	for _, jar := range h.jars {
-		if m := coreJar.FindStringSubmatch(filepath.Base(jar)); m != nil {
-			h.version = m[1]
+		if version := spark.CoreVersion(filepath.Base(jar)); version != "" {
+			h.version = version
 		}
 		h.hadoop = h.hadoop || strings.HasPrefix(filepath.Base(jar), "hadoop-client-")
 	}

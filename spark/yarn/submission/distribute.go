@@ -135,7 +135,7 @@ func (b *builder) placeAll(name, key string, resources []Resource, archive bool)
 // placePySpark places PySpark itself and returns its part of Python's path.
 func (b *builder) placePySpark() []string {
 	if len(b.in.Runtime.Python) < 2 {
-		b.problemf("runtime.python: needs pyspark.zip and py4j's archive")
+		b.problemf("runtime.python: needs pyspark.zip and py4j's archive: stage a runtime, or name both in PYSPARK_ARCHIVES_PATH in spark-env.sh")
 	}
 	var pythonPath []string
 	for i, r := range b.in.Runtime.Python {

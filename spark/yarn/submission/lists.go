@@ -32,3 +32,38 @@ func TakeLists(conf map[string]string, options Lists) (Lists, map[string]string)
 		Archives: take(options.Archives, "spark.archives", "spark.yarn.dist.archives"),
 	}, rest
 }
+
+// TakeSpark takes out of a configuration where Spark itself lies: spark.yarn.archive,
+// else spark.yarn.jars, comma-separated URLs with patterns. The caller looks them up and
+// passes them to Prepare as the Runtime.
+func TakeSpark(conf map[string]string) (archive, jars string, rest map[string]string) {
+	rest = maps.Clone(conf)
+	archive, jars = conf["spark.yarn.archive"], conf["spark.yarn.jars"]
+	if jars == "" {
+		jars = conf["spark.yarn.jar"] // its older name
+	}
+	if archive != "" {
+		jars = ""
+	}
+	for _, key := range []string{"spark.yarn.archive", "spark.yarn.jars", "spark.yarn.jar"} {
+		delete(rest, key)
+	}
+	return archive, jars, rest
+}
+
+// Refused says why a key of spark-defaults.conf cannot be applied to an application
+// that is sent without a JVM. Keys that TakeLists and TakeSpark take can be.
+func Refused(key string) (why string, refused bool) {
+	why, refused = refusal(key)
+	switch {
+	case why == whyListed, why == whyRuntime:
+		return "", false
+	case refused:
+		return why, true
+	}
+	switch key {
+	case "spark.kerberos.keytab", "spark.yarn.keytab", "spark.kerberos.principal", "spark.yarn.principal":
+		return "no keytab is sent along with applications", true
+	}
+	return "", false
+}

@@ -1,0 +1,229 @@
+package yarn
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
+)
+
+// gateway is what Cloudera puts on its gateways, in short.
+const gateway = `spark.master=yarn
+spark.submit.deployMode=client
+spark.authenticate=false
+spark.driver.log.dfs.dir=/user/spark/driverLogs
+spark.dynamicAllocation.enabled=true
+spark.eventLog.dir=hdfs://nn:9000/user/spark/applicationHistory
+spark.eventLog.enabled=true
+spark.extraListeners=com.example.Listener
+spark.yarn.historyServer.address=http://history:18088
+spark.yarn.jars=local:/opt/cloudera/parcels/CDH/lib/spark/jars/*,local:/opt/cloudera/parcels/CDH/lib/spark/hive/*
+spark.driver.extraLibraryPath=/opt/cloudera/parcels/CDH/lib/hadoop/lib/native
+spark.yarn.config.gatewayPath=/opt/cloudera/parcels
+spark.yarn.config.replacementPath={{HADOOP_COMMON_HOME}}/../../..
+`
+
+// sparkConf gives the site a directory of Spark's configuration.
+func (s *site) sparkConf(files map[string]string) string {
+	s.Helper()
+	dir := filepath.Join(filepath.Dir(s.dir), "spark-conf")
+	for name, text := range files {
+		s.write(filepath.Join(dir, name), text)
+	}
+	s.options.Settings.SparkConfDir = dir
+	return dir
+}
+
+// unstage takes the staged runtime away.
+func (s *site) unstage() {
+	s.Helper()
+	require.NoError(s, os.Remove(filepath.Join(s.options.Settings.Runtimes, "3.5.json")))
+}
+
+func (s *site) context() rm.SubmissionContext {
+	s.Helper()
+	b, err := NewBuilder(s.options)
+	require.NoError(s, err)
+	submission, err := b.Build(s.Context(), s.request)
+	require.NoError(s, err, "%v", job.ProblemsOf(err))
+	return submission
+}
+
+// refused returns what is wrong with the request.
+func (s *site) refused() string {
+	s.Helper()
+	_, err := s.build()
+	require.Equal(s, job.CodeInvalid, job.CodeOf(err), "%v", err)
+	return err.Error() + "\n" + strings.Join(job.ProblemsOf(err), "\n")
+}
+
+func TestDefaultsOfAGateway(t *testing.T) {
+	s := newSite(t)
+	s.sparkConf(map[string]string{"spark-defaults.conf": gateway})
+	context := s.context()
+	require.NotContains(t, context.Container.LocalResources, "__spark_libs__")
+	require.Contains(t, context.Container.LocalResources, "pyspark.zip")
+	require.Contains(t, context.Container.Environment["CLASSPATH"],
+		"{{HADOOP_COMMON_HOME}}/../../../CDH/lib/spark/jars/*<CPS>{{HADOOP_COMMON_HOME}}/../../../CDH/lib/spark/hive/*")
+	conf := s.archived()
+	require.Contains(t, conf, "spark.master=yarn\n")
+	require.Contains(t, conf, "spark.submit.deployMode=cluster\n")
+	require.Contains(t, conf, "spark.extraListeners=com.example.Listener\n")
+	require.Contains(t, conf, "spark.yarn.jars=local\\:/opt/cloudera/parcels/CDH/lib/spark/jars/*,local\\:/opt/cloudera/parcels/CDH/lib/spark/hive/*\n")
+}
+
+// Spark's jars on every node need no staged runtime; PySpark then comes from where
+// spark-env.sh says.
+func TestWithoutAStagedRuntime(t *testing.T) {
+	s := newSite(t)
+	s.unstage()
+	s.sparkConf(map[string]string{"spark-defaults.conf": gateway})
+	require.Contains(t, s.refused(), "PYSPARK_ARCHIVES_PATH")
+
+	s.sparkConf(map[string]string{"spark-env.sh": "export PYSPARK_ARCHIVES_PATH=local:/opt/spark/pyspark.zip,local:/opt/spark/py4j-src.zip\n"})
+	require.Equal(t, "local:/opt/spark/pyspark.zip", "local:"+strings.Split(s.context().Container.Environment["PYTHONPATH"], "<CPS>")[0])
+
+	runtimes := s.options.Settings.Runtimes
+	s.sparkConf(map[string]string{"spark-env.sh": "PYSPARK_ARCHIVES_PATH=hdfs://nn:9000" + runtimes + "/pyspark.zip," + "hdfs:" + runtimes + "/py4j-src.zip\n"})
+	require.Equal(t, "{{PWD}}/pyspark.zip<CPS>{{PWD}}/py4j-src.zip", s.context().Container.Environment["PYTHONPATH"])
+
+	s.sparkConf(map[string]string{"spark-env.sh": "PYSPARK_ARCHIVES_PATH=" + runtimes + "/pyspark.zip," + runtimes + "/py4j-src.zip\n"})
+	require.Contains(t, s.refused(), "PYSPARK_ARCHIVES_PATH: "+runtimes+"/pyspark.zip is a file of the worker's host")
+
+	s.options.Settings.SparkConfDir = ""
+	_, err := s.build()
+	require.Equal(t, job.CodeNotFound, job.CodeOf(err))
+}
+
+func TestWhereSparkLies(t *testing.T) {
+	t.Parallel()
+	at := func(s *site, name string) string { return filepath.Join(filepath.Dir(s.dir), "spark", name) }
+	for name, row := range map[string]struct {
+		defaults string // @ is the directory of jars
+		profile  map[string]string
+		links    []string // that are there, or with a '!' are not
+		conf     string
+		refused  string
+	}{
+		"an archive": {
+			defaults: "spark.yarn.archive hdfs://nn:9000@/libs.zip\nspark.yarn.jars local:/opt/*", links: []string{"__spark_libs__"},
+			conf: "spark.yarn.archive=hdfs\\://nn\\:9000@/libs.zip\n",
+		},
+		"a profile's archive": {
+			defaults: "spark.yarn.archive hdfs://nn:9000/nowhere.zip", profile: map[string]string{"spark.yarn.archive": "hdfs:@/libs.zip"},
+			links: []string{"__spark_libs__"}, conf: "spark.yarn.archive=hdfs\\://nn\\:9000@/libs.zip\n",
+		},
+		"jars by pattern": {
+			defaults: "spark.yarn.jars hdfs://nn:9000@/s*.jar, local:/opt/more/*",
+			links:    []string{"__spark_libs__/spark-core_2.12-3.5.9.jar", "__spark_libs__/scala.jar", "!__spark_libs__/other.jar"},
+			conf:     "spark.yarn.jars=local\\:/opt/more/*\n",
+		},
+		"their older name":    {defaults: "spark.yarn.jar hdfs://nn:9000@/*.jar", links: []string{"__spark_libs__/other.jar"}, conf: "spark.yarn.jars=\n"},
+		"nothing matches":     {defaults: "spark.yarn.jars hdfs://nn:9000@/none*", refused: "spark.yarn.jars of @conf/spark-defaults.conf: no file is hdfs://nn:9000@/none*"},
+		"of this host":        {defaults: "spark.yarn.jars @/*.jar", refused: "spark.yarn.jars of @conf/spark-defaults.conf: @/*.jar is a file of the worker's host"},
+		"of another cluster":  {defaults: "spark.yarn.archive hdfs://other:9000/x.zip", refused: "spark.yarn.archive of @conf/spark-defaults.conf: hdfs://other:9000/x.zip is not in the cluster's file system"},
+		"of a profile":        {profile: map[string]string{"spark.yarn.archive": "hdfs:/nowhere"}, refused: "spark.yarn.archive of the job's profile: no file is hdfs:/nowhere"},
+		"a local: archive":    {defaults: "spark.yarn.archive local:/opt/x.zip", refused: "runtime.archive: cannot be local:; list the jars"},
+		"a pattern, archive":  {defaults: "spark.yarn.archive hdfs://nn:9000@/*.jar", refused: "names several files"},
+		"of a Spark too old":  {defaults: "spark.yarn.jars hdfs://nn:9000@/old/*", refused: "3.1.1-vendor-2"},
+		"no Spark by version": {defaults: "spark.yarn.jars hdfs://nn:9000@/old/spark-core_2.12-3.5.9-sources.jar", links: []string{"__spark_libs__/spark-core_2.12-3.5.9-sources.jar"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.unstage()
+			for _, file := range []string{"libs.zip", "spark-core_2.12-3.5.9.jar", "scala.jar", "other.jar", "old/spark-core_2.12-3.1.1-vendor-2.jar", "old/spark-core_2.12-3.5.9-sources.jar"} {
+				s.write(at(s, file), file)
+			}
+			if name == "no Spark by version" {
+				require.NoError(t, os.Remove(at(s, "old/spark-core_2.12-3.1.1-vendor-2.jar")))
+			}
+			s.write(filepath.Join(s.dir, "app.jar"), "jar")
+			s.request.Launch.Main, s.request.Launch.Class, s.request.Launch.Options.Conf = "app.jar", "Main", map[string]string{}
+			conf := s.sparkConf(nil)
+			expand := strings.NewReplacer("@conf", conf, "@", at(s, "")).Replace
+			s.sparkConf(map[string]string{"spark-defaults.conf": expand(row.defaults)})
+			for key, value := range row.profile {
+				s.request.Launch.Options.Conf[key] = expand(value)
+			}
+			if row.refused != "" {
+				require.Contains(t, s.refused(), expand(row.refused))
+				return
+			}
+			resources := s.context().Container.LocalResources
+			for _, link := range row.links {
+				if absent, ok := strings.CutPrefix(link, "!"); ok {
+					require.NotContains(t, resources, absent)
+				} else {
+					require.Contains(t, resources, link)
+				}
+			}
+			require.Contains(t, s.archived(), expand(row.conf))
+		})
+	}
+}
+
+// What a program lists replaces spark.files and its like, and adds to
+// spark.yarn.dist.*; Stoker's own driver lists nothing of its own.
+func TestListsOfTheConfiguration(t *testing.T) {
+	s := newSite(t)
+	lib := filepath.Join(filepath.Dir(s.dir), "lib")
+	for _, name := range []string{"a.jar", "b.jar", "c.txt", "d.txt", "e.zip", "env.tar.gz"} {
+		s.write(filepath.Join(lib, name), name)
+	}
+	s.write(filepath.Join(s.dir, "own.txt"), "own")
+	conf := s.sparkConf(map[string]string{"spark-defaults.conf": "spark.jars hdfs://nn:9000" + lib + "/*.jar,local:/opt/x.jar\n" +
+		"spark.files " + lib + "/c.txt#see.txt\nspark.yarn.dist.files file://" + lib + "/d.txt\nspark.submit.pyFiles hdfs:" + lib + "/e.zip\n"})
+	s.request.Launch.Options.Conf = map[string]string{"spark.archives": "hdfs:" + lib + "/env.tar.gz#env"}
+	all := []string{"a.jar", "b.jar", "see.txt", "d.txt", "e.zip", "env"}
+
+	s.request.Launch.PythonDriver, s.request.Launch.Files = true, []string{"own.txt"}
+	context := s.context()
+	for _, link := range append(all, "own.txt") {
+		require.Contains(t, context.Container.LocalResources, link)
+	}
+	staging := s.options.Store.URL(stagingDir(s.dir, s.request.Application))
+	require.Regexp(t, "^"+staging+"/host-[0-9a-f]{8}/c.txt$", context.Container.LocalResources["see.txt"].URL)
+	require.Equal(t, rm.TypeArchive, context.Container.LocalResources["env"].Type)
+	require.Contains(t, s.archived(), "local\\:/opt/x.jar")
+	require.Equal(t, context, s.context(), "built again, nothing that was there is changed")
+
+	s.request.Launch.PythonDriver = false
+	replaced := s.context().Container.LocalResources
+	require.NotContains(t, replaced, "see.txt")
+	require.Contains(t, replaced, "d.txt")
+	require.Contains(t, replaced, "own.txt")
+	require.Contains(t, replaced, "a.jar")
+
+	s.sparkConf(map[string]string{"spark-defaults.conf": "spark.jars " + lib + "/*.jar#one.jar\nspark.files " + lib + "/none\nspark.archives ./x.zip\n"})
+	s.request.Launch = spark.Launch{Main: "main.py"}
+	said := s.refused()
+	for _, want := range []string{
+		"spark.jars of " + conf + "/spark-defaults.conf: " + lib + "/*.jar#one.jar are 2 files, which cannot have one name",
+		"spark.files of " + conf + "/spark-defaults.conf: no file is " + lib + "/none",
+		"spark.archives of " + conf + "/spark-defaults.conf: ./x.zip is no absolute path",
+	} {
+		require.Contains(t, said, want)
+	}
+}
+
+// Settings that spark-submit would heed and that cannot be applied are no job's fault:
+// the file is named.
+func TestDefaultsThatCannotBeApplied(t *testing.T) {
+	s := newSite(t)
+	conf := s.sparkConf(map[string]string{"spark-defaults.conf": "spark.jars.packages a:b:1\nspark.kerberos.keytab /etc/k\nspark.driver.resource.gpu.amount 1\nnot.spark x\n"})
+	said := s.refused()
+	for _, want := range []string{
+		conf + "/spark-defaults.conf: spark.jars.packages: nobody resolves packages here",
+		conf + "/spark-defaults.conf: spark.kerberos.keytab: no keytab is sent along",
+		conf + "/spark-defaults.conf: spark.driver.resource.gpu.amount: cannot be asked for over REST",
+	} {
+		require.Contains(t, said, want)
+	}
+	require.NotContains(t, said, "not.spark")
+}
