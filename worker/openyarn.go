@@ -128,7 +128,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	}
 	options := yarn.Options{
 		Cluster: name, Installation: c.Installation, Root: settings.Root, Store: h.stores.Default,
-		ResourceManager: resourceManager, User: h.user, Builder: builder, Logs: reader, Progress: progress,
+		ResourceManager: resourceManager, User: h.user, Builder: builder, Logs: reader, History: reader, Progress: progress,
 		Recovery:       h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		RequestTimeout: settings.YARN.RequestTimeout, Logger: o.Logger,
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,12 @@ type fakeRM struct {
 	// before, if not nil, runs before a request; true means that it answered.
 	before func(w http.ResponseWriter, r *http.Request) bool
 	lists  int
+	// properties that it runs with; others it does not tell.
+	properties map[string]string
+	// older: it knows an application that ended long ago. completed is how many ended
+	// ones it knows in all.
+	older     bool
+	completed int
 }
 
 type fakeApp struct {
@@ -86,6 +93,18 @@ func (f *fakeRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	path := strings.TrimPrefix(r.URL.Path, "/ws/v1/cluster/")
 	switch {
+	case path == "/conf":
+		name := r.URL.Query().Get("name")
+		value, ok := f.properties[name]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		reply(w, http.StatusOK, map[string]any{"property": map[string]any{"key": name, "value": value}})
+	case path == "appstatistics":
+		reply(w, http.StatusOK, map[string]any{"appStatInfo": map[string]any{"statItem": []any{
+			map[string]any{"state": "FINISHED", "type": "*", "count": strconv.Itoa(f.completed)},
+		}}})
 	case path == "info":
 		reply(w, http.StatusOK, map[string]any{"clusterInfo": map[string]any{"haState": "ACTIVE", "startedOn": f.started, "hadoopVersion": "3.4.3"}})
 	case path == "apps/new-application":
@@ -167,6 +186,9 @@ func (f *fakeRM) kill(w http.ResponseWriter, id string) {
 
 func (f *fakeRM) list(w http.ResponseWriter, r *http.Request) {
 	var apps []any
+	if r.URL.Query().Get("finishedTimeEnd") != "" && f.older {
+		apps = append(apps, (&fakeApp{id: "application_1_0001", state: "FINISHED"}).json())
+	}
 	for _, app := range f.apps {
 		wanted := r.URL.Query().Get("states") == "" || strings.Contains(","+r.URL.Query().Get("states")+",", ","+app.state+",")
 		tagged := false

@@ -38,8 +38,11 @@ type Options struct {
 	// Builder turns a staged launch into a submission.
 	Builder Builder
 	// Recovery: the ResourceManager keeps applications over a restart
-	// (yarn.resourcemanager.recovery.enabled).
+	// (yarn.resourcemanager.recovery.enabled), as far as it does not say so itself.
 	Recovery bool
+	// History is asked about applications that the ResourceManager does not know; nil
+	// asks nobody.
+	History History
 	// Logs reads containers' logs. A LogCopier copies them, too.
 	Logs LogReader
 	// Progress asks running applications; nil asks none.

@@ -189,6 +189,101 @@ func TestSendingAgain(t *testing.T) {
 	}
 }
 
+// A program without Stoker's driver does not heed the mark of an earlier start: its
+// id is sent again only if the ResourceManager cannot have forgotten it.
+func TestSendingProgramAgain(t *testing.T) {
+	t.Parallel()
+	const keeps = "yarn.resourcemanager.max-completed-applications"
+	for name, row := range map[string]struct {
+		happens  func(b *bundle)
+		launches int
+	}{
+		"an older one is known":             {func(b *bundle) { b.rm.older = true }, 1},
+		"fewer are known than it keeps":     {func(b *bundle) { b.rm.properties, b.rm.completed = map[string]string{keeps: "5"}, 4 }, 1},
+		"as many are known as it keeps":     {func(b *bundle) { b.rm.properties, b.rm.completed = map[string]string{keeps: "5"}, 5 }, 0},
+		"it does not say how many it keeps": {func(*bundle) {}, 0},
+		"fewer, after a restart": {func(b *bundle) {
+			b.rm.properties, b.rm.completed = map[string]string{keeps: "5"}, 4
+			b.rm.restart(true)
+		}, 0},
+		"an older one, after a restart": {func(b *bundle) { b.rm.older = true; b.rm.restart(true) }, 1},
+		"it says that it recovers nothing": {func(b *bundle) {
+			b.rm.older, b.rm.properties = true, map[string]string{"yarn.resourcemanager.recovery.enabled": "false"}
+			b.rm.restart(true)
+		}, 0},
+		"its logs are kept":               {func(b *bundle) { b.rm.older, b.opts.History = true, history{ran: true} }, 0},
+		"the history server does not say": {func(b *bundle) { b.rm.older, b.opts.History = true, history{err: errors.New("down")} }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t, func(o *Options) {
+				o.Hold = func(_ context.Context, point string) {
+					if point == holdIntent {
+						panic(errors.New("died"))
+					}
+				}
+			})
+			id := b.stage()
+			b.put(spark.FileLaunch, `{"name":"a job","main":"a.jar","class":"Main"}`)
+			require.PanicsWithError(t, "died", func() { _ = b.submit() })
+			row.happens(b)
+			b.opts.Hold = nil
+			err := b.open().Submit(t.Context(), b.attempt)
+			if row.launches == 0 {
+				require.Equal(t, job.CodeConflict, job.CodeOf(err), "%v", err)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, row.launches, b.rm.taken(id))
+		})
+	}
+}
+
+// history says the same of all applications.
+type history struct {
+	ran bool
+	err error
+}
+
+func (h history) Ran(context.Context, string) (bool, error) { return h.ran, h.err }
+
+// A worker that stood still after it had sent an application may find that it has come
+// and gone meanwhile.
+func TestForgottenBeforeItWasConfirmed(t *testing.T) {
+	b := setup(t)
+	b.opts.Hold = func(_ context.Context, point string) {
+		if point == holdLaunch {
+			b.rm.forget(b.application())
+		}
+	}
+	b.m = b.open()
+	id := b.stage()
+	b.put(spark.FileLaunch, `{"name":"a job","main":"a.jar","class":"Main"}`)
+	require.Equal(t, job.CodeConflict, job.CodeOf(b.submit()))
+	require.Equal(t, 1, b.rm.taken(id))
+}
+
+// Of a program that the ResourceManager has forgotten, kept logs say that it ran.
+func TestForgottenProgramRan(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	b.put(spark.FileLaunch, `{"name":"a job","main":"a.jar","class":"Main"}`)
+	require.NoError(t, b.submit())
+	b.rm.forget(id)
+	require.Equal(t, job.BeganUnknown, b.observe().Began)
+	b.opts.History = history{ran: true}
+	o := b.observe()
+	require.Equal(t, job.StateAbsent, o.State)
+	require.Equal(t, job.BeganYes, o.Began)
+	require.Contains(t, o.Raw, "logs of it are kept")
+}
+
+// application is the id that was reserved.
+func (b *bundle) application() string {
+	r, err := jobDir{store: b.opts.Store, path: b.dir()}.reservation(b.Context())
+	require.NoError(b, err)
+	return r.Application
+}
+
 // A closed gate keeps back what was never sent, and nothing else.
 func TestGate(t *testing.T) {
 	closed := &spark.HeldError{Reason: "drained"}
@@ -235,6 +330,18 @@ func TestSomebodyElsesApplicationIsNotOurs(t *testing.T) {
 	err := b.submit()
 	require.Equal(t, job.CodeConflict, job.CodeOf(err))
 	require.ErrorContains(t, err, "mallory")
+
+	own := append(attemptTags(b.attempt), b.m.installationTag())
+	for what, app := range map[string]fakeApp{
+		"another name":         {name: "another", tags: own},
+		"another installation": {name: "a job", tags: attemptTags(b.attempt)},
+		"another attempt":      {name: "a job", tags: append(attemptTags(job.AttemptOf(b.attempt.Job, 2)), b.m.installationTag())},
+	} {
+		app.id, app.user, app.state = id, "ann", "RUNNING"
+		b.rm.apps[id] = &app
+		require.NoError(t, os.Remove(filepath.Join(b.dir(), spark.FileIntent))) // as if it had not been sent
+		require.Equal(t, job.CodeConflict, job.CodeOf(b.submit()), what)
+	}
 }
 
 // What the scheduler does not take, such as for an unknown queue, is invalid,

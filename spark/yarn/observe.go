@@ -168,15 +168,20 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 		if !status.End.IsZero() {
 			o.EndedAt = status.End
 		}
-		return m.absent(ctx, dir, r, o)
+		return m.absent(ctx, dir, r, launch, o)
 	}
 	return nil
 }
 
 // absent decides how final it is that the ResourceManager does not know an
 // application: "never began" holds only if it can no longer begin.
-func (m *Manager) absent(ctx context.Context, dir jobDir, r spark.Reservation, o *job.Observation) error {
+func (m *Manager) absent(ctx context.Context, dir jobDir, r spark.Reservation, launch *spark.Launch, o *job.Observation) error {
 	if o.Began == job.BeganYes {
+		return nil
+	}
+	if launch != nil && !launch.PythonDriver && m.ran(ctx, r.Application) {
+		o.Began = job.BeganYes
+		o.Raw = fmt.Sprintf("the ResourceManager does not know %s any more, but logs of it are kept: it ran", r.Application)
 		return nil
 	}
 	now := time.Now() // before the looks: an intent that is written after them comes too late

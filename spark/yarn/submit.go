@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -59,11 +60,11 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 	if err := s.mayBeSent(ctx); err != nil {
 		return err
 	}
-	submission, started, err := s.build(ctx)
+	submission, err := s.build(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.intend(ctx, started); err != nil {
+	if err := s.intend(ctx); err != nil {
 		return err
 	}
 	m.opts.Hold(ctx, holdIntent)
@@ -90,7 +91,10 @@ type sending struct {
 	reservation spark.Reservation
 	held        contents
 	launch      *spark.Launch
-	before      *intent
+	// before is the intent of an earlier Submit; nil if there was none.
+	before *intent
+	// startedOn is since when the ResourceManager ran that it was sent to first.
+	startedOn time.Time
 }
 
 // look reads at once what every launch needs.
@@ -149,7 +153,7 @@ func (s *sending) sent(ctx context.Context) (bool, error) {
 	if !app.State.Saved() {
 		return false, nil // not saved yet: sent again, it is a duplicate
 	}
-	return true, s.acknowledge(ctx, app)
+	return true, s.acknowledge(ctx, app, app.Name)
 }
 
 // wanted: nobody revoked the attempt, and its time has not passed. It is the
@@ -170,16 +174,10 @@ func (s *sending) mayBeSent(ctx context.Context) error {
 	if s.held.has(spark.FileRevoked) || time.Now().After(s.reservation.NotAfter) {
 		return spark.ErrRevoked
 	}
-	if s.held.has(spark.FileStarted) {
-		began, _, _, err := s.dir.started(ctx)
-		if err != nil {
-			return s.m.unavailable("look for a start of "+s.attempt.String(), err)
-		}
-		if began {
-			return job.Errorf(job.CodeConflict, "%s has begun before, and the ResourceManager no longer knows it", s.reservation.Application)
-		}
-	}
 	if !s.held.has(spark.FileIntent) {
+		if s.held.has(spark.FileStarted) {
+			return job.Errorf(job.CodeConflict, "%s has begun before, but its intent is gone", s.reservation.Application)
+		}
 		return s.m.opts.Gate(ctx)
 	}
 	var err error
@@ -189,40 +187,18 @@ func (s *sending) mayBeSent(ctx context.Context) error {
 	if s.before == nil {
 		s.before = &intent{} // made by a worker that died while it wrote
 	}
+	s.startedOn = s.before.StartedOn
 	if err := s.neverTaken(ctx); err != nil {
 		return err
 	}
 	return s.m.opts.Gate(ctx)
 }
 
-// neverTaken decides whether an application that may have been sent, and that
-// the ResourceManager does not know, was never taken by it.
-func (s *sending) neverTaken(ctx context.Context) error {
-	info, err := s.m.opts.ResourceManager.Info(ctx)
-	if err != nil {
-		return err
-	}
-	if !s.before.StartedOn.IsZero() && !info.StartedOn.Equal(s.before.StartedOn) && !s.m.opts.Recovery {
-		return job.Errorf(job.CodeConflict, "the ResourceManager was restarted without recovery after %s may have been sent, so nobody knows whether it ran",
-			s.reservation.Application)
-	}
-	// A taken application that ended and was forgotten has removed its staging
-	// directory.
-	intact, err := s.m.opts.Builder.Intact(ctx, s.dir.path, s.reservation.Application)
-	if err != nil {
-		return s.m.unavailable("look at the staging directory of "+s.attempt.String(), err)
-	}
-	if !intact {
-		return job.Errorf(job.CodeConflict, "the staging directory of %s is gone and the ResourceManager does not know it: it may have run", s.reservation.Application)
-	}
-	return nil
-}
-
 // build uploads what the application needs, and asks meanwhile since when the
 // ResourceManager runs.
-func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, started time.Time, err error) {
+func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, err error) {
 	if s.launch == nil || !s.held.has(spark.FileStaged) {
-		return submission, started, job.Errorf(job.CodeInvalid, "%s is not staged", s.attempt)
+		return submission, job.Errorf(job.CodeInvalid, "%s is not staged", s.attempt)
 	}
 	group, all := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -236,21 +212,20 @@ func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, s
 	if s.before == nil {
 		group.Go(func() error {
 			info, err := s.m.opts.ResourceManager.Info(all)
-			started = info.StartedOn
+			s.startedOn = info.StartedOn
 			return err
 		})
 	}
 	err = group.Wait() // before what it has filled is read
-	return submission, started, err
+	return submission, err
 }
 
-// intend writes down that the application is about to be sent to a ResourceManager
-// that runs since some time.
-func (s *sending) intend(ctx context.Context, started time.Time) error {
+// intend writes down that the application is about to be sent.
+func (s *sending) intend(ctx context.Context) error {
 	if s.before != nil {
 		return nil
 	}
-	err := s.dir.create(ctx, spark.FileIntent, intent{Application: s.reservation.Application, StartedOn: started, At: time.Now().UTC()})
+	err := s.dir.create(ctx, spark.FileIntent, intent{Application: s.reservation.Application, StartedOn: s.startedOn, At: time.Now().UTC()})
 	if errors.Is(err, fs.ErrExist) {
 		// Another Submit of this attempt is under way; its request and ours are one
 		// to the ResourceManager.
@@ -280,7 +255,11 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 			if err := s.wanted(ctx); err != nil {
 				return err
 			}
-			// It was restarted before it saved.
+			// It was restarted before it saved, or this process stood still for so long
+			// that the application has come and gone.
+			if err := s.neverTaken(ctx); err != nil {
+				return err
+			}
 			if err := s.m.opts.ResourceManager.Submit(ctx, submission); err != nil {
 				return err
 			}
@@ -288,7 +267,7 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 		case err != nil:
 			return err
 		case app.State.Saved():
-			return s.acknowledge(ctx, app)
+			return s.acknowledge(ctx, app, submission.Name)
 		}
 		if err := pause(ctx, every); err != nil {
 			return job.Errorf(job.CodeUnavailable, "%s was sent but is not accepted yet: %w", s.reservation.Application, err)
@@ -298,12 +277,12 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 
 // acknowledge verifies that what runs under our id is ours, and records that it
 // was taken: the ResourceManager compares neither user nor content of a
-// duplicate. An application that the scheduler refused is an error of code
-// invalid.
-func (s *sending) acknowledge(ctx context.Context, app rm.Application) error {
-	if app.User != s.m.opts.User || !ours(app, s.attempt) {
-		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s and has tags %q",
-			app.ID, s.m.opts.Cluster, app.User, app.Tags)
+// duplicate. name is what we sent. An application that the scheduler refused is an
+// error of code invalid.
+func (s *sending) acknowledge(ctx context.Context, app rm.Application, name string) error {
+	if app.User != s.m.opts.User || app.Name != name || !ours(app, s.attempt) || !slices.Contains(app.Tags, s.m.installationTag()) {
+		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s, is called %q and has tags %q",
+			app.ID, s.m.opts.Cluster, app.User, job.Head(app.Name, job.MaxWord), app.Tags)
 	}
 	if err := s.refused(ctx, app); err != nil {
 		return err

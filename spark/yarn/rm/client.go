@@ -41,12 +41,12 @@ func New(options Options) (*Client, error) {
 		},
 	}
 	for _, address := range options.Addresses {
-		c.bases = append(c.bases, strings.TrimRight(address, "/")+"/ws/v1/cluster/")
+		c.bases = append(c.bases, strings.TrimRight(address, "/"))
 	}
 	return c, nil
 }
 
-// request is one call; path is relative to /ws/v1/cluster/.
+// request is one call; path is relative to /ws/v1/cluster/, unless it begins with /.
 type request struct {
 	method, path string
 	query        url.Values
@@ -115,6 +115,9 @@ func (c *Client) try(ctx context.Context, base string, q request) error {
 		query.Set("user.name", c.options.User)
 	}
 	target := base + q.path
+	if !strings.HasPrefix(q.path, "/") {
+		target = base + "/ws/v1/cluster/" + q.path
+	}
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
@@ -144,7 +147,7 @@ func (c *Client) try(ctx context.Context, base string, q request) error {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return refusal(q, resp, text)
 	}
-	return q.read(reply{status: resp.StatusCode, body: text, address: strings.TrimSuffix(base, "/ws/v1/cluster/")})
+	return q.read(reply{status: resp.StatusCode, body: text, address: base})
 }
 
 // notANumber is what Java writes for a share of nothing, which is no JSON.

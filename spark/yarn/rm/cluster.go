@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +70,13 @@ type Queue struct {
 	DefaultPriority int64
 	// Leaf: applications can be submitted to it.
 	Leaf bool
+	// Applications that the queue holds, waiting and running, and Users of them; of a
+	// CapacityScheduler.
+	Applications int64
+	Users        map[string]int64
+	// MaxApplications and MaxApplicationsPerUser are what it takes, 0 where it does not
+	// say: one more is refused for ever.
+	MaxApplications, MaxApplicationsPerUser int64
 }
 
 type wireQueue struct {
@@ -78,8 +86,18 @@ type wireQueue struct {
 	NodeLabels       list[text] `json:"nodeLabels"`
 	DefaultNodeLabel text       `json:"defaultNodeLabelExpression"`
 	DefaultPriority  number     `json:"defaultPriority"`
-	Queues           wireQueues `json:"queues"`      // of the CapacityScheduler
-	Children         wireQueues `json:"childQueues"` // of the FairScheduler
+	Applications     number     `json:"numApplications"`
+	MaxApplications  number     `json:"maxApplications"`
+	MaxPerUser       number     `json:"maxApplicationsPerUser"`
+	Users            object[struct {
+		User list[struct {
+			Name    text   `json:"username"`
+			Pending number `json:"numPendingApplications"`
+			Active  number `json:"numActiveApplications"`
+		}] `json:"user"`
+	}] `json:"users"`
+	Queues   wireQueues `json:"queues"`      // of the CapacityScheduler
+	Children wireQueues `json:"childQueues"` // of the FairScheduler
 }
 
 // wireQueues is a list of queues, with or without {"queue": …} around it.
@@ -114,6 +132,13 @@ func (w wireQueue) collect(parent string, out []Queue) []Queue {
 	q := Queue{
 		Path: path, Name: path[strings.LastIndexByte(path, '.')+1:], State: string(w.State),
 		DefaultNodeLabel: string(w.DefaultNodeLabel), DefaultPriority: int64(w.DefaultPriority), Leaf: len(children) == 0,
+		Applications: int64(w.Applications), MaxApplications: int64(w.MaxApplications), MaxApplicationsPerUser: int64(w.MaxPerUser),
+	}
+	for _, user := range w.Users.value.User {
+		if q.Users == nil {
+			q.Users = map[string]int64{}
+		}
+		q.Users[string(user.Name)] = int64(user.Pending + user.Active)
 	}
 	for _, label := range w.NodeLabels {
 		q.NodeLabels = append(q.NodeLabels, string(label))
@@ -155,6 +180,60 @@ func (c *Client) Scheduler(ctx context.Context) ([]Queue, error) {
 		return nil
 	}})
 	return queues, err
+}
+
+// Completed is how many ended applications the ResourceManager knows.
+func (c *Client) Completed(ctx context.Context) (int64, error) {
+	var count int64
+	states := url.Values{"states": {string(StateFinished) + "," + string(StateFailed) + "," + string(StateKilled)}}
+	err := c.do(ctx, request{method: http.MethodGet, path: "appstatistics", query: states, read: func(r reply) error {
+		var got struct {
+			Info *struct {
+				Items list[struct {
+					State text   `json:"state"`
+					Count number `json:"count"`
+				}] `json:"statItem"`
+			} `json:"appStatInfo"`
+		}
+		if err := r.decode(&got); err != nil {
+			return err
+		}
+		if got.Info == nil {
+			return unexpected("no statistics")
+		}
+		count = 0
+		for _, item := range got.Info.Items {
+			count += int64(item.Count)
+		}
+		return nil
+	}})
+	return count, err
+}
+
+// Property reads a property of the configuration that the ResourceManager runs with,
+// its defaults included. The error is not found for one that is not set, and
+// unauthorized where only administrators may read it.
+//
+// Source: org.apache.hadoop.conf.ConfServlet.
+func (c *Client) Property(ctx context.Context, name string) (string, error) {
+	var value string
+	err := c.do(ctx, request{method: http.MethodGet, path: "/conf", query: url.Values{"name": {name}}, read: func(r reply) error {
+		var got struct {
+			Property *struct {
+				Key   text `json:"key"`
+				Value text `json:"value"`
+			} `json:"property"`
+		}
+		if err := r.decode(&got); err != nil {
+			return err
+		}
+		if got.Property == nil || string(got.Property.Key) != name {
+			return unexpected("no property")
+		}
+		value = strings.TrimSpace(string(got.Property.Value))
+		return nil
+	}})
+	return value, err
 }
 
 // Metrics are the cluster's totals, over all queues. Memory is in MiB.

@@ -65,7 +65,7 @@ func refusal(q request, resp *http.Response, body []byte) error {
 		return job.Errorf(job.CodeUnauthorized, "%s: %w", what, ErrSubmissionDisabled)
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return job.Errorf(job.CodeUnauthorized, "%s", what)
-	case resp.StatusCode == http.StatusNotFound && fromHadoop:
+	case resp.StatusCode == http.StatusNotFound && (fromHadoop || strings.HasPrefix(q.path, "/")):
 		return job.Errorf(job.CodeNotFound, "%s", what)
 	case resp.StatusCode == http.StatusBadRequest && fromHadoop:
 		return job.Errorf(job.CodeInvalid, "%s", what)

@@ -24,6 +24,9 @@ type Filter struct {
 	Queue string
 	// StartedFrom and FinishedFrom: submitted, or ended, at this time or later.
 	StartedFrom, FinishedFrom time.Time
+	// FinishedTo: ended at this time or earlier; choose states that have ended with it,
+	// for an application that lives ended in 1970.
+	FinishedTo time.Time
 	// Limit of the number of applications; 0 is none. It does not choose the
 	// newest: which ones are left out is undefined.
 	Limit int
@@ -56,6 +59,9 @@ func (f Filter) query() url.Values {
 	}
 	if !f.FinishedFrom.IsZero() {
 		q.Set("finishedTimeBegin", strconv.FormatInt(f.FinishedFrom.UnixMilli(), 10))
+	}
+	if !f.FinishedTo.IsZero() {
+		q.Set("finishedTimeEnd", strconv.FormatInt(f.FinishedTo.UnixMilli(), 10))
 	}
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
