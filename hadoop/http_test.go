@@ -98,7 +98,7 @@ func TestAnotherAuthentication(t *testing.T) {
 
 func TestStall(t *testing.T) {
 	t.Parallel()
-	const stall = 200 * time.Millisecond
+	const stall = time.Second
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/header":

@@ -23,6 +23,10 @@ const (
 	waitPatience = 10 * time.Minute
 	// drawEvery is how often the live line is redrawn.
 	drawEvery = 200 * time.Millisecond
+	// settleFor is how long a job whose outcome stands is waited for until its logs and
+	// its record are kept; meanwhile it is looked at every settleEvery.
+	settleFor   = 30 * time.Second
+	settleEvery = 200 * time.Millisecond
 )
 
 // waiting follows a job to its end: on a terminal in one live line, else in a line for
@@ -37,6 +41,8 @@ type waiting struct {
 	why   error
 	began time.Time
 	said  string
+	// stands is since when the job's outcome is known.
+	stands time.Time
 }
 
 func newWaiting(cmd *cobra.Command, c *client.Client, j client.Job) *waiting {
@@ -56,6 +62,9 @@ func (w *waiting) run(ctx context.Context) (client.Job, error) {
 		select {
 		case <-ctx.Done():
 			w.clear()
+			if w.job.Outcome != nil {
+				return w.ended(), nil
+			}
 			w.cmd.PrintErrf("job %s goes on; follow it with stoker status %[1]s or stoker logs -f %[1]s, end it with stoker cancel %[1]s\n", plainLine(w.job.ID))
 			return w.job, sayingf("interrupted; job %s goes on", w.job.ID)
 		case <-draw.C:
@@ -71,22 +80,45 @@ func (w *waiting) run(ctx context.Context) (client.Job, error) {
 			if ctx.Err() != nil {
 				continue
 			}
-			if err := w.saw(seen, err); err != nil {
+			if err := w.saw(seen, err); err != nil && w.job.Outcome == nil {
 				w.clear()
 				return w.job, err
 			}
 		}
-		if w.job.Outcome != nil {
-			w.clear()
-			w.cmd.PrintErrf("job %s %s after %s\n", plainLine(w.job.ID), outcomeWord(w.job.Outcome), took(w.elapsed()))
-			return w.job, nil
+		if w.settled() {
+			return w.ended(), nil
 		}
-		pause := lookEvery
-		if time.Since(w.began) > soon {
-			pause = lookLater
-		}
-		next.Reset(pause)
+		next.Reset(w.pause())
 	}
+}
+
+// settled reports whether the job's outcome stands and all that it left can be read, or
+// is long in coming.
+func (w *waiting) settled() bool {
+	if w.job.Outcome == nil {
+		return false
+	}
+	if w.stands.IsZero() {
+		w.stands = time.Now()
+	}
+	return w.job.Phase == job.PhaseDone || time.Since(w.stands) > settleFor
+}
+
+func (w *waiting) ended() client.Job {
+	w.clear()
+	w.cmd.PrintErrf("job %s %s after %s\n", plainLine(w.job.ID), outcomeWord(w.job.Outcome), took(w.elapsed()))
+	return w.job
+}
+
+// pause until the next look.
+func (w *waiting) pause() time.Duration {
+	switch {
+	case w.job.Outcome != nil:
+		return settleEvery
+	case time.Since(w.began) > soon:
+		return lookLater
+	}
+	return lookEvery
 }
 
 // saw takes note of a look at the job. An error ends the waiting.
@@ -94,7 +126,10 @@ func (w *waiting) saw(seen client.Job, err error) error {
 	code := job.CodeOf(err)
 	switch {
 	case err == nil:
-		w.job, w.away, w.why = seen, time.Time{}, nil
+		w.away, w.why = time.Time{}, nil
+		if w.stands.IsZero() || seen.Outcome != nil { // a worker may be gone before it has kept it
+			w.job = seen
+		}
 		return nil
 	case code != job.CodeUnavailable || errors.Is(err, client.ErrStrange):
 		return fmt.Errorf("%w; job %s may go on, stoker status shows it", err, w.job.ID)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,25 @@ func TestWaitForAJobThatFails(t *testing.T) {
 	var ended client.Job
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &ended), got.stdout)
 	require.Equal(t, "application", string(ended.Outcome.Class))
+}
+
+// An outcome stands before logs and record are kept: whoever waited can read them.
+func TestWaitUntilTheLogsAreKept(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	reporting := strings.Replace(failed, `"phase":"done"`, `"phase":"reporting"`, 1)
+	f.looks = []string{running, reporting, running, reporting, failed} // a worker that is gone tells of no outcome
+	got := stoker(t, f.env(), "submit", "--wait", "local:/a.py")
+	require.Equal(t, 1, got.code)
+	require.Equal(t, 1, strings.Count(got.stderr, "job api-1 failed (application)"), got.stderr)
+	var asked []string
+	for _, request := range f.seen()[1:] {
+		if strings.Contains(request, "/logs") {
+			break
+		}
+		asked = append(asked, request)
+	}
+	require.Equal(t, slices.Repeat([]string{"GET /v1/jobs/api-1"}, 5), asked)
 }
 
 // A server that is away for a while ends nobody's waiting.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +29,7 @@ import (
 )
 
 // patience is how long one job may take on a busy machine.
-const patience = 3 * time.Minute
+const patience = 6 * time.Minute
 
 // Clusters of the installations without Spark, beside "local": each differs from
 // it in what its name says.
@@ -206,38 +204,12 @@ func leftByRelease(name string) bool {
 	return spark.IsMarker(name) || slices.Contains([]string{"claim.json", "child.json", "exit.json"}, name)
 }
 
-var (
-	portsMu sync.Mutex
-	taken   = map[int]bool{}
-)
-
-// freePorts finds a block of ports that nobody uses, below those that the kernel
-// hands out.
-func freePorts(t *testing.T) stack.Ports {
+// freePorts finds ports that nobody uses.
+func freePorts(t testing.TB) stack.Ports {
 	t.Helper()
-	portsMu.Lock()
-	defer portsMu.Unlock()
-	for range 1000 {
-		offset := 2000 + 10*rand.IntN(2000)
-		ports := stack.PortsAt(offset)
-		if !taken[offset] && allFree(ports.Temporal, ports.WebUI, ports.ModelManage, ports.Metrics, ports.API) {
-			taken[offset] = true
-			return ports
-		}
-	}
-	require.Fail(t, "no free block of ports")
-	return stack.Ports{}
-}
-
-func allFree(ports ...int) bool {
-	for _, port := range ports {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return false
-		}
-		_ = listener.Close() // only tried
-	}
-	return true
+	offset, err := stack.FreeOffset()
+	require.NoError(t, err)
+	return stack.PortsAt(offset)
 }
 
 // processesWith lists the processes in whose environment a text stands.

@@ -148,6 +148,7 @@ func TestFinishedJobOutlivesEverything(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &page))
 	require.Len(t, page.Jobs, 1)
 	id := page.Jobs[0].ID
+	f.ends(id) // its record is kept
 	w.Kill()
 	b.LoseDatabase()
 

@@ -78,6 +78,7 @@ func TestUploadOntoFullDisk(t *testing.T) {
 	code, stdout, stderr := f.stoker("submit", "--wait", large)
 	require.Zero(t, code, stderr)
 	id, _, _ := strings.Cut(stdout, "\n")
+	u.Done(id)
 	require.Equal(t, "it runs\n", u.Log(id, "stdout"))
 }
 

@@ -21,7 +21,7 @@ func TestWaitInTerminal(t *testing.T) {
 	_, url := b.API()
 	u := b.User(url)
 	file := filepath.Join(b.Scratch, "slow.py")
-	require.NoError(t, os.WriteFile(file, []byte("import sys, time\ntime.sleep(3)\nprint('a last word')\nsys.exit(int(sys.argv[1]))\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("import sys, time\ntime.sleep(5)\nprint('a last word')\nsys.exit(int(sys.argv[1]))\n"), 0o600))
 	const columns = 40
 	shown, code := u.Terminal(columns, "submit", "--wait", file, "0")
 	require.Zero(t, code, shown)

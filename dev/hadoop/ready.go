@@ -11,7 +11,7 @@ import (
 )
 
 // readyTimeout is several times what a start takes on two busy cores.
-const readyTimeout = 2 * time.Minute
+const readyTimeout = 5 * time.Minute
 
 // client talks to the daemons. A frozen one accepts connections but never
 // answers.

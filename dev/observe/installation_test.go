@@ -3,16 +3,12 @@ package observe
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -174,36 +170,12 @@ func (i *installation) wait(t *testing.T, j client.Job) client.Job {
 	return j
 }
 
-var (
-	portsMu sync.Mutex
-	taken   = map[int]bool{}
-)
-
-// freePorts finds ports that nobody uses, below those that the kernel hands out.
+// freePorts finds ports that nobody uses.
 func freePorts(t testing.TB) stack.Ports {
 	t.Helper()
-	portsMu.Lock()
-	defer portsMu.Unlock()
-	for range 1000 {
-		offset := 2000 + 10*rand.IntN(2000)
-		p := stack.PortsAt(offset)
-		if all := []int{p.Temporal, p.WebUI, p.ModelManage, p.Metrics, p.API}; taken[offset] || slices.ContainsFunc(all, used) {
-			continue
-		}
-		taken[offset] = true
-		return p
-	}
-	require.Fail(t, "no free block of ports")
-	return stack.Ports{}
-}
-
-func used(port int) bool {
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return true
-	}
-	_ = listener.Close() // only tried
-	return false
+	offset, err := stack.FreeOffset()
+	require.NoError(t, err)
+	return stack.PortsAt(offset)
 }
 
 // get reads a page of the installation.

@@ -30,7 +30,12 @@ func (i *installation) scrape(t *testing.T) families {
 			found, err := parser.TextToMetricFamilies(strings.NewReader(get(t, "http://"+page+"/metrics")))
 			require.NoError(t, err)
 			all = found
-			return all["stoker_jobs"] != nil && all["stoker_cluster_reachable"] != nil && all["stoker_cluster_snapshot_age_seconds"] != nil
+			for _, cluster := range []string{"local", "lake"} {
+				if all.value("stoker_cluster_reachable", map[string]string{"cluster": cluster}) != 1 {
+					return false
+				}
+			}
+			return all["stoker_jobs"] != nil && all["stoker_cluster_snapshot_age_seconds"] != nil
 		}, patience, 50*time.Millisecond, "what is counted aside does not come")
 		if page == i.Config.API.Address {
 			return all

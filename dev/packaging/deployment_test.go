@@ -45,7 +45,7 @@ func TestDeployment(t *testing.T) {
 	_, err := sim.Create(sample.Document)
 	require.NoError(t, err)
 	id := strings.TrimSpace(w.shell(mine, "bin/stoker submit --wait --files README.md#text dev/samples/jobs/wordcount.py text 3"))
-	require.Equal(t, mostFrequent(contentOf(t, "README.md"), 3), strings.Fields(w.shell(mine, "bin/stoker logs "+id)))
+	require.Equal(t, mostFrequent(contentOf(t, "README.md"), 3), strings.Fields(w.shell(mine, "bin/stoker logs --follow "+id)))
 	require.Contains(t, w.shell(mine, "bin/stoker status "+id), "succeeded")
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

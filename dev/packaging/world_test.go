@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/server/schema"
 
+	"github.com/stoker-spark/stoker/dev/ports"
 	"github.com/stoker-spark/stoker/dev/postgres"
 	"github.com/stoker-spark/stoker/dev/stack"
 )
@@ -77,20 +77,11 @@ func newWorld(t *testing.T, project *types.Project, dir string) *world {
 // temporalServices are the parts of Temporal's server, as its template names them.
 var temporalServices = []string{"FRONTEND", "HISTORY", "MATCHING", "WORKER"}
 
-// freePort finds a port that nobody uses, below those that the kernel hands out:
-// Temporal keeps ports in PostgreSQL's smallint, which ends at 32767.
 func freePort(t testing.TB) int {
 	t.Helper()
-	for range 1000 {
-		port := 10000 + rand.IntN(22000)
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			require.NoError(t, listener.Close())
-			return port
-		}
-	}
-	require.Fail(t, "no free port")
-	return 0
+	port, err := ports.Free()
+	require.NoError(t, err)
+	return port
 }
 
 func (w *world) path(elements ...string) string {

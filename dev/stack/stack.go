@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/dev/ports"
 	"github.com/stoker-spark/stoker/dev/simulator"
 	"github.com/stoker-spark/stoker/dev/temporal"
 	"github.com/stoker-spark/stoker/telemetry"
@@ -53,6 +54,14 @@ type Ports struct{ Temporal, WebUI, ModelManage, Metrics, API int }
 // PortsAt returns the default ports, all shifted by an offset.
 func PortsAt(offset int) Ports {
 	return Ports{Temporal: 7233 + offset, WebUI: 8233 + offset, ModelManage: 8090 + offset, Metrics: 9464 + offset, API: 8998 + offset}
+}
+
+// all are the ports themselves.
+func (p Ports) all() []int { return []int{p.Temporal, p.WebUI, p.ModelManage, p.Metrics, p.API} }
+
+// FreeOffset finds by how much to shift the ports so that nobody uses them.
+func FreeOffset() (int, error) {
+	return ports.Block(2000, 21999, func(offset int) []int { return PortsAt(offset).all() })
 }
 
 // Options of a stack.

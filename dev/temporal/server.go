@@ -27,6 +27,8 @@ import (
 	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
+
+	"github.com/stoker-spark/stoker/dev/ports"
 )
 
 const (
@@ -166,10 +168,10 @@ func (o Options) config() (*config.Config, error) {
 	} {
 		rpc := config.RPC{BindOnIP: host, GRPCPort: o.Port}
 		if service != primitives.FrontendService {
-			if rpc.GRPCPort, err = FreePort(); err != nil {
+			if rpc.GRPCPort, err = ports.Free(); err != nil {
 				return nil, err
 			}
-		} else if rpc.HTTPPort, err = FreePort(); err != nil {
+		} else if rpc.HTTPPort, err = ports.Free(); err != nil {
 			return nil, err
 		}
 		conf.Services[string(service)] = config.Service{RPC: rpc}
@@ -238,14 +240,4 @@ func staticHosts(conf *config.Config) map[primitives.ServiceName]static.Hosts {
 		hosts[primitives.ServiceName(name)] = static.SingleLocalHost(fmt.Sprintf("%s:%d", host, service.RPC.GRPCPort))
 	}
 	return hosts
-}
-
-// FreePort finds a port on loopback that nobody uses at the moment.
-func FreePort() (int, error) {
-	listener, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = listener.Close() }() // it was only opened to be told a number
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }

@@ -111,7 +111,7 @@ func webHDFS(ctx context.Context, path string, query url.Values) error {
 	if err != nil {
 		return err
 	}
-	reply, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
+	reply, err := (&http.Client{Timeout: time.Minute}).Do(request)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func files(t *testing.T) store.Store {
 // resourceManager is asked directly, as the jobs' user.
 func resourceManager(t *testing.T) *rm.Client {
 	t.Helper()
-	c, err := rm.New(rm.Options{Addresses: []string{hdp.Addresses.ResourceManagerWeb}, User: user})
+	c, err := rm.New(rm.Options{Addresses: []string{hdp.Addresses.ResourceManagerWeb}, User: user, Timeout: time.Minute})
 	require.NoError(t, err)
 	return c
 }

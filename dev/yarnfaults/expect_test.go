@@ -31,7 +31,11 @@ var refused = bench.End{Status: modelmanage.StatusError, Starts: 0}
 func ends(j *bench.Job, want bench.End, words ...string) {
 	j.Bench.Helper()
 	j.Ends(want)
-	messages, details := j.Messages(), j.CurrentDetails()
+	messages, details := j.Messages(), ""
+	j.Bench.Eventually("the current details can be read", func() bool {
+		details = j.CurrentDetails()
+		return details != ""
+	})
 	for _, text := range words {
 		require.Contains(j.Bench, messages, text, "the document's messages")
 		require.Contains(j.Bench, details, text, "the current details")

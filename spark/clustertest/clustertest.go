@@ -373,8 +373,16 @@ print("two")`)
 
 func (s *suite) log(attempt job.Attempt, stream string, offset int64, limit int) string {
 	s.Helper()
-	data, _, err := s.Manager.Logs(s.Context(), attempt, stream, offset, limit)
-	require.NoError(s, err)
+	var data []byte
+	require.Eventually(s, func() bool {
+		var err error
+		data, _, err = s.Manager.Logs(s.Context(), attempt, stream, offset, limit)
+		if job.CodeOf(err) == job.CodeUnavailable {
+			return false // it is on its way from one place to another
+		}
+		require.NoError(s, err)
+		return true
+	}, s.Timeout, 50*time.Millisecond)
 	return string(data)
 }
 

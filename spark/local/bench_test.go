@@ -21,7 +21,7 @@ import (
 	"github.com/stoker-spark/stoker/spark/local/localtest"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // bench is one local cluster with one job on it.
 type bench struct {

@@ -82,7 +82,7 @@ func harness(t *testing.T, o local.Options) clustertest.Harness {
 		IsMarker: local.IsMarker,
 		Scratch:  t.TempDir(),
 		Limit:    2,
-		Timeout:  30 * time.Second,
+		Timeout:  2 * time.Minute,
 	}
 }
 

@@ -82,7 +82,11 @@ while not os.path.exists(sys.argv[2]):
 		return err == nil && o.State == job.StateSucceeded
 	}, 5*time.Minute, 100*time.Millisecond)
 	for _, stream := range []string{"stdout", "stderr"} {
-		data, _, err := m.Logs(t.Context(), attempt, stream, 0, 10<<20)
+		var data []byte
+		require.Eventually(t, func() bool {
+			data, _, err = m.Logs(t.Context(), attempt, stream, 0, 10<<20)
+			return job.CodeOf(err) != job.CodeUnavailable // it is on its way from one place to another
+		}, 5*time.Minute, 100*time.Millisecond)
 		require.NoError(t, err)
 		require.NotContains(t, string(data), planted, stream)
 	}

@@ -388,7 +388,10 @@ func TestKill(t *testing.T) {
 		b.opts.Hold = func(_ context.Context, point string) {
 			if point == holdIntent {
 				close(sent)
-				time.Sleep(300 * time.Millisecond)
+				require.Eventually(t, func() bool {
+					_, err := os.Stat(filepath.Join(b.dir(), spark.FileRevoked))
+					return err == nil
+				}, time.Minute, time.Millisecond)
 			}
 		}
 		done := make(chan error, 1)

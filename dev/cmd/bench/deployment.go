@@ -62,7 +62,7 @@ func (b *bench) deployWithoutStarter(ctx context.Context, configure func(state s
 	if err != nil {
 		return nil, err
 	}
-	offset, err := freeOffset()
+	offset, err := stack.FreeOffset()
 	if err != nil {
 		return nil, err
 	}

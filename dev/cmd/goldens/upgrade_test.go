@@ -15,8 +15,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -239,6 +241,13 @@ func (u *upgrade) serve(build string, interceptors ...interceptor.WorkerIntercep
 	u.eventually("version "+build+" is current", func() bool {
 		_, err := handle.SetCurrentVersion(u.t.Context(), client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build})
 		return err == nil // a version is known a moment after its worker is
+	})
+	// The server tells its queues of it in the background.
+	u.eventually("every queue knows that version "+build+" is current", func() bool {
+		described, err := u.world.client.WorkflowService().DescribeWorkerDeployment(u.t.Context(), &workflowservice.DescribeWorkerDeploymentRequest{
+			Namespace: client.DefaultNamespace, DeploymentName: deployment,
+		})
+		return err == nil && described.GetWorkerDeploymentInfo().GetRoutingConfigUpdateState() == enums.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
 	})
 	return w
 }

@@ -12,6 +12,7 @@ import (
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/stoker-spark/stoker/dev/ports"
 	"github.com/stoker-spark/stoker/dev/temporal"
 	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/workflows"
@@ -28,7 +29,7 @@ type world struct {
 
 // newWorld starts the server and what serves the cluster; workflows wait for a worker.
 func newWorld(state string) (*world, error) {
-	port, err := temporal.FreePort()
+	port, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}

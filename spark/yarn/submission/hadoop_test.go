@@ -89,7 +89,7 @@ func findCluster() (*cluster, error) {
 	if delay == "" || delay == "0" {
 		return nil, fmt.Errorf("the cluster deletes the files of ended containers: start it with --set NodeManager:yarn.nodemanager.delete.debug-delay-sec=36000")
 	}
-	if c.rm, err = rm.New(rm.Options{Addresses: []string{c.Addresses.ResourceManagerWeb}, User: c.User}); err != nil {
+	if c.rm, err = rm.New(rm.Options{Addresses: []string{c.Addresses.ResourceManagerWeb}, User: c.User, Timeout: time.Minute}); err != nil {
 		return nil, err
 	}
 	if err := c.findSpark(); err != nil {
