@@ -110,7 +110,7 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 	}
 	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
 		Store: h.stores.Default, Configuration: h.configuration, ConfDirs: h.confDirs,
-		Settings: yarnSettings(settings, h), Logger: o.Logger,
+		Settings: yarnSettings(settings, h), Cluster: resourceManager, Logger: o.Logger,
 	})
 	if err != nil {
 		return activities.Cluster{}, err

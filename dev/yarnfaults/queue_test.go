@@ -37,16 +37,18 @@ func TestQueueFull(t *testing.T) {
 	ends(second, bench.Complete)
 }
 
-// What YARN refuses is not tried again, and its words are told.
+// What YARN refuses, or would refuse, is not tried again, and the reason is told.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		parameters bench.Object
 		words      string
 	}{
-		"unknown queue":   {bench.Object{"spark.yarn.queue": "nosuch"}, "to unknown queue: nosuch"},
-		"stopped queue":   {bench.Object{"spark.yarn.queue": "stopped"}, "root.stopped is STOPPED"},
-		"too much memory": {bench.Object{"spark.driver.memory": "100g"}, "Requested more memory than configured max"},
+		"unknown queue":                 {bench.Object{"spark.yarn.queue": "nosuch"}, "to unknown queue: nosuch"},
+		"stopped queue":                 {bench.Object{"spark.yarn.queue": "stopped"}, "root.stopped is STOPPED"},
+		"too much memory":               {bench.Object{"spark.driver.memory": "100g"}, "spark.driver.memory: 112640 MiB with its overhead"},
+		"too much memory for executors": {bench.Object{"spark.executor.memory": "100g"}, "spark.executor.memory: 112640 MiB with its overhead"},
+		"too many cores for executors":  {bench.Object{"spark.executor.cores": "1000"}, "spark.executor.cores: 1000 cores is above the cluster's limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name != "unknown queue" {

@@ -44,6 +44,7 @@ func TestOptionsReachSpark(t *testing.T) {
 		{"spark.executorEnv.TZ", "UTC", "spark.executorEnv.TZ", "UTC"},
 		{"spark.hadoop.fs.s3a.endpoint", "http://s3", "spark.hadoop.fs.s3a.endpoint", "http://s3"},
 		{"spark.hadoop.fs.s3a.secret.key", "secret:s3", "spark.hadoop.fs.s3a.secret.key", "secret:s3"},
+		{"spark.yarn.tags", "team, not-stoker-job", "spark.yarn.tags", "team, not-stoker-job"},
 		{" spark.padded ", "x", "spark.padded", "x"},
 	} {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
@@ -125,6 +126,10 @@ func TestRefusals(t *testing.T) {
 		{"spark.yarn.appMasterEnv.PYTHONPATH", "x", "PYTHON*"},
 		{"spark.kubernetes.driverEnv.SPARK_HOME", "x", "SPARK*"},
 		{"spark.kubernetes.driver.podTemplateFile", "x", "podTemplate"},
+		{"spark.yarn.tags", "mine,Stoker-job-x.1", "Stoker-job-x.1 would pass for one of Stoker's own"},
+		{"spark.yarn.tags", "ü", "is no tag"},
+		{"spark.yarn.tags", strings.Repeat("x", 101), "is no tag"},
+		{"spark.yarn.tags", "a,b,c,d,e,f", "are 6 tags, more than 5"},
 		{"spark.yarn.maxAppAttempts", "3", "spark.yarn.maxAppAttempts"},
 		{"spark.a=b\nspark.plugins", "x", "is no key of Spark"},
 		{"spark.", "x", "lower case"},

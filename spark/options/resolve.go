@@ -336,6 +336,8 @@ func (r *resolver) valueProblem(key, value string) string {
 		return "may hold a secret, so its value must be secret:<name>, a reference to one that the cluster's worker has"
 	case !Redacted(key) && strings.HasPrefix(value, "secret:"):
 		return "Spark would show its value, so it may not hold a secret"
+	case key == keyTags && tagsProblem(value) != "":
+		return tagsProblem(value)
 	case r.layer == layerProfile:
 		return ""
 	case isReference && len(r.profile.Secrets) > 0 && !listed(r.profile.Secrets, name):

@@ -136,8 +136,9 @@ func buildTable() []Rule {
 	// What Stoker itself sets or does.
 	add(Map, whyTuning, "spark.app.name")
 	t[len(t)-1].Conf = "spark.app.name"
-	add(Refuse, whyStokers, "spark.app.*", "spark.local.dir", "spark.yarn.tags", "spark.yarn.stagingDir",
+	add(Refuse, whyStokers, "spark.app.*", "spark.local.dir", "spark.yarn.stagingDir",
 		"spark.kubernetes.driver.pod.name", "spark.launcher.*", "spark.stoker.*")
+	add(Pass, "added to Stoker's own tags, which begin with "+TagPrefix, "spark.yarn.tags")
 	add(Refuse, whyFollow, "spark.yarn.maxAppAttempts", "spark.driver.supervise", "spark.*waitAppCompletion")
 	add(Refuse, "an old name that a limit would not meet; write spark.executor.memoryOverhead",
 		"spark.yarn.executor.memoryOverhead")

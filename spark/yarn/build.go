@@ -44,7 +44,10 @@ type BuilderOptions struct {
 	// ConfDirs hold the Hadoop client configuration that is sent along.
 	ConfDirs []string
 	Settings Settings
-	Logger   *slog.Logger
+	// Cluster tells its limits and its queues' defaults; nil: nothing is compared, and
+	// nobody's defaults count.
+	Cluster Facts
+	Logger  *slog.Logger
 }
 
 // NewBuilder makes the Builder of applications that run on a staged runtime.
@@ -55,12 +58,13 @@ func NewBuilder(o BuilderOptions) (Builder, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &builder{opts: o, everybody: &everybody{store: o.Store}, runtimes: map[named]foundRuntime{}}, nil
+	return &builder{opts: o, everybody: &everybody{store: o.Store}, facts: &facts{source: o.Cluster, logger: o.Logger}, runtimes: map[named]foundRuntime{}}, nil
 }
 
 type builder struct {
 	opts      BuilderOptions
 	everybody *everybody
+	facts     *facts
 
 	mu       sync.Mutex
 	runtimes map[named]foundRuntime
@@ -87,7 +91,7 @@ func (b *builder) Build(ctx context.Context, r Request) (rm.SubmissionContext, e
 	if err != nil {
 		return rm.SubmissionContext{}, err
 	}
-	plan, err := submission.Prepare(input)
+	plan, err := b.prepare(ctx, input)
 	if err != nil {
 		return rm.SubmissionContext{}, err
 	}
@@ -156,6 +160,12 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 	}
 	if in.Queue == "" {
 		in.Queue = b.opts.Settings.Queue
+	}
+	label, priority := b.facts.defaults(ctx, in.Queue)
+	in.NodeLabel = label
+	if _, asked := in.Conf["spark.yarn.priority"]; !asked && priority != 0 {
+		number := int(priority)
+		in.Priority = &number
 	}
 	resources := resolving{ctx: ctx, b: b, dir: r.Dir, staging: stagingDir(r.Dir, r.Application), held: r.Contents}
 	in.Program = submission.Program{Resource: resources.one(r.Launch.Main), Class: r.Launch.Class, Args: r.Launch.Args}

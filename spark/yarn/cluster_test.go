@@ -87,6 +87,7 @@ func (s *site) open(t *testing.T) spark.Manager {
 	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
 		Store: s.store, Configuration: configuration, ConfDirs: []string{s.ConfDir},
 		Settings: yarn.Settings{SparkVersion: "3.5", Runtimes: runtimes, Python: s.python, JavaMajor: 17, SecretsDir: s.secrets},
+		Cluster:  s.rm,
 	})
 	require.NoError(t, err)
 	folder := configuration.AggregatedLogs()[0]

@@ -71,6 +71,9 @@ func (b *builder) configuration(launch spark.Launch) (configured, error) {
 		return keys[0] + " of " + defaults
 	}
 	maps.Copy(found.conf, launch.Options.Conf)
+	if tag := forged(found.conf[keyTags]); tag != "" {
+		return found, job.Errorf(job.CodeInvalid, "%s: the tag %q would pass for one of Stoker's own", from(keyTags), tag)
+	}
 	if python := b.opts.Settings.Python; python != "" {
 		found.env["PYSPARK_PYTHON"] = python
 	}

@@ -227,3 +227,18 @@ func TestDefaultsThatCannotBeApplied(t *testing.T) {
 	}
 	require.NotContains(t, said, "not.spark")
 }
+
+// A job's own tags and the cluster's stand beside Stoker's, and none passes for one of
+// these.
+func TestOwnTags(t *testing.T) {
+	s := newSite(t)
+	s.request.Tags = []string{"stoker-job-j.1", "stoker-here"}
+	conf := s.sparkConf(map[string]string{"spark-defaults.conf": "spark.yarn.tags site\n"})
+	require.ElementsMatch(t, []string{"site", "stoker-job-j.1", "stoker-here"}, s.context().Tags)
+	s.request.Launch.Options.Conf["spark.yarn.tags"] = "mine, yours"
+	require.ElementsMatch(t, []string{"mine", "yours", "stoker-job-j.1", "stoker-here"}, s.context().Tags)
+
+	delete(s.request.Launch.Options.Conf, "spark.yarn.tags")
+	s.sparkConf(map[string]string{"spark-defaults.conf": "spark.yarn.tags site, STOKER-job-k.1\n"})
+	require.Contains(t, s.refused(), "spark.yarn.tags of "+conf+`/spark-defaults.conf: the tag "STOKER-job-k.1" would pass for one of Stoker's own`)
+}

@@ -26,6 +26,8 @@ type fakeRM struct {
 	launches map[string]int
 	// refuses fails new applications without an attempt, as for an unknown queue.
 	refuses bool
+	// container is the largest, if it is told.
+	container map[string]any
 	// unsaved keeps new applications in NEW_SAVING.
 	unsaved bool
 	// loseNext forgets the next application right after the answer.
@@ -109,7 +111,7 @@ func (f *fakeRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"clusterInfo": map[string]any{"haState": "ACTIVE", "startedOn": f.started, "hadoopVersion": "3.4.3"}})
 	case path == "apps/new-application":
 		f.next++
-		reply(w, http.StatusOK, map[string]any{"application-id": fmt.Sprintf("application_%d_%04d", f.started, f.next)})
+		reply(w, http.StatusOK, map[string]any{"application-id": fmt.Sprintf("application_%d_%04d", f.started, f.next), "maximum-resource-capability": f.container})
 	case path == "apps" && r.Method == http.MethodPost:
 		f.submit(w, r)
 	case path == "apps":

@@ -119,6 +119,9 @@ func (m *Manager) Reserve(ctx context.Context, attempt job.Attempt, notAfter tim
 		if err != nil {
 			return spark.Reservation{}, err
 		}
+		if b, ok := m.opts.Builder.(interface{ Reserved(r rm.Reserved) }); ok {
+			b.Reserved(fresh) // the cluster's limits came with the id
+		}
 		err = dir.create(ctx, spark.FileReservation, spark.Reservation{
 			Application: fresh.ID, Attempt: attempt, Installation: m.opts.Installation,
 			NotAfter: notAfter.UTC(), CreatedAt: time.Now().UTC(),

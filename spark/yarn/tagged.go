@@ -9,12 +9,13 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/options"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
 // tagClaim begins the tag of one reservation: another root, or an earlier life of
 // this one, may have had the same attempt.
-const tagClaim = "stoker-claim-"
+const tagClaim = options.TagPrefix + "claim-"
 
 // claimTag is the tag by which the application of a reservation is found.
 func claimTag(r spark.Reservation) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/options"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
@@ -15,9 +16,9 @@ import (
 // characters and make them lower-case, so a name that would not survive that
 // goes in base32, in pieces.
 const (
-	tagInstallation = "stoker-"
-	tagAttempt      = "stoker-job-"   // <name>.<attempt>
-	tagPiece        = "stoker-job32-" // <n>-<piece of name.attempt in base32>
+	tagInstallation = options.TagPrefix
+	tagAttempt      = options.TagPrefix + "job-"   // <name>.<attempt>
+	tagPiece        = options.TagPrefix + "job32-" // <n>-<piece of name.attempt in base32>
 	maxTag          = 100
 	pieceLength     = 80
 )
@@ -46,6 +47,18 @@ func attemptTags(attempt job.Attempt) []string {
 		tags = append(tags, fmt.Sprintf("%s%d-%s", tagPiece, len(tags), piece))
 	}
 	return tags
+}
+
+// forged is the first of a list of tags that would pass for one of Stoker's, "" if none
+// does. A job's own are looked at when it is taken; this is for what a cluster's
+// configuration says.
+func forged(list string) string {
+	for tag := range strings.SplitSeq(list, ",") {
+		if options.ForgesTag(tag) {
+			return strings.TrimSpace(tag)
+		}
+	}
+	return ""
 }
 
 // plainTag: a tag of these characters comes back as it was sent.
