@@ -57,7 +57,8 @@ func (c *Configuration) ResourceManagers() ([]ResourceManager, error) {
 // HistoryServer returns the URL of the MapReduce history server's web server,
 // which serves the aggregated logs of applications; "" if the configuration
 // doesn't say. It is mapreduce.jobhistory.webapp.address, or else the server in
-// yarn.log.server.web-service.url or in yarn.log.server.url.
+// yarn.log.server.web-service.url or in yarn.log.server.url, if that is one: both may
+// name a timeline server, which has other paths.
 func (c *Configuration) HistoryServer() string {
 	scheme, key, port := "http", "mapreduce.jobhistory.webapp.address", "19888"
 	if strings.EqualFold(c.Get("mapreduce.jobhistory.http.policy"), "HTTPS_ONLY") {
@@ -67,8 +68,14 @@ func (c *Configuration) HistoryServer() string {
 		return webURL(scheme, address, "", port)
 	}
 	for _, key := range []string{"yarn.log.server.web-service.url", "yarn.log.server.url"} {
-		if u, err := url.Parse(c.Get(key)); err == nil && u.Host != "" {
-			return u.Scheme + "://" + u.Host
+		u, err := url.Parse(c.Get(key))
+		if err != nil || u.Host == "" {
+			continue
+		}
+		for _, own := range []string{"/ws/v1/history", "/jobhistory"} {
+			if before, after, ok := strings.Cut(u.Path, own); ok && (after == "" || after[0] == '/') {
+				return u.Scheme + "://" + u.Host + before
+			}
 		}
 	}
 	return ""

@@ -138,8 +138,16 @@ func TestHistoryServer(t *testing.T) {
 		"https://jhs:19890":  {"mapreduce.jobhistory.http.policy": "HTTPS_ONLY", "mapreduce.jobhistory.webapp.https.address": "jhs"},
 		"http://logs:3":      {"mapreduce.jobhistory.webapp.address": "0.0.0.0:1", "yarn.log.server.url": "http://logs:3/jobhistory/logs"},
 		"https://services:4": {"yarn.log.server.web-service.url": "https://services:4/ws/v1/history", "yarn.log.server.url": "http://logs:3/x"},
+		"http://jhs:5": {
+			"yarn.log.server.web-service.url": "http://timeline:8188/ws/v1/applicationhistory", "yarn.log.server.url": "http://jhs:5/jobhistory/logs/",
+		},
+		"https://gateway:6/lake": {"yarn.log.server.web-service.url": "https://gateway:6/lake/ws/v1/history/"},
+		"http://jhs:7":           {"yarn.log.server.url": "http://jhs:7/jobhistory"},
 	} {
 		require.Equal(t, want, hadoop.New(c).HistoryServer())
+	}
+	for _, other := range []string{"http://timeline:8188/applicationhistory/logs", "http://timeline:8188/ws/v1/historyserver", "http://x:1", "http://x:1/", "x", ":"} {
+		require.Empty(t, hadoop.New(properties{"yarn.log.server.web-service.url": other, "yarn.log.server.url": other}).HistoryServer(), other)
 	}
 }
 
