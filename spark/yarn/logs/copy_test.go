@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/yarn/logs"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
@@ -183,7 +184,9 @@ func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
 
 func TestTransportThatRefuses(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) { o.Transport = refusing{} })
+	b := newBundle(t, "text", func(_ *bundle, o *logs.Options) {
+		o.HTTP = hadoop.NewHTTP(hadoop.HTTPOptions{Authenticate: func(http.RoundTripper) http.RoundTripper { return refusing{} }})
+	})
 	err := b.fails("stdout")
 	require.Equal(t, job.CodeUnauthorized, job.CodeOf(err))
 	require.ErrorContains(t, err, "can't be asked: no Kerberos ticket")

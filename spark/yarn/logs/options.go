@@ -3,13 +3,12 @@ package logs
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
 	"path"
 	"strings"
 	"time"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/store"
@@ -44,12 +43,11 @@ type Options struct {
 	Folders []Folder
 	// OldLayout looks also where Hadoop before 3.3 put the files.
 	OldLayout bool
-	// User that servers are asked as (user.name), on a cluster without Kerberos; ""
-	// where Transport says who asks.
+	// User whose applications they are, if the ResourceManager has forgotten them.
 	User string
-	// Transport adds what a cluster asks for, such as SPNEGO or TLS; nil is a plain
-	// one that uses no proxy.
-	Transport http.RoundTripper
+	// HTTP makes the requests with the cluster's other ones; nil makes clients of the
+	// Reader's own, which ask as User (user.name).
+	HTTP *hadoop.HTTP
 	// Timeout is how long a server may keep silent, before its answer and within it;
 	// 0 is DefaultTimeout. How long a whole call may take is up to its context.
 	Timeout time.Duration
@@ -81,8 +79,8 @@ func (o Options) withDefaults() Options {
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
 	}
-	if o.Transport == nil {
-		o.Transport = plainTransport()
+	if o.HTTP == nil {
+		o.HTTP = hadoop.NewHTTP(hadoop.HTTPOptions{User: o.User})
 	}
 	o.HistoryAddress = strings.TrimRight(o.HistoryAddress, "/")
 	return o
@@ -134,16 +132,3 @@ func isName(s string) bool {
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
-// plainTransport has no proxy: a cluster's servers are not behind the one that
-// leads to the internet.
-func plainTransport() http.RoundTripper {
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   5 * time.Second,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true,
-	}
-}

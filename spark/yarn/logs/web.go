@@ -16,19 +16,15 @@ import (
 // web asks HTTP servers of the cluster.
 type web struct {
 	client   *http.Client
-	user     string
 	timeout  time.Duration
 	maxReply int64
 }
 
 func newWeb(o Options) *web {
 	return &web{
-		client: &http.Client{
-			Transport: o.Transport,
-			// A redirect would carry whoever is logged in elsewhere, and leads nowhere.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		user: o.User, timeout: o.Timeout, maxReply: o.MaxReply,
+		// It follows no redirects, which would carry whoever is logged in elsewhere, and
+		// lead nowhere.
+		client: o.HTTP.Client(), timeout: o.Timeout, maxReply: o.MaxReply,
 	}
 }
 
@@ -41,9 +37,6 @@ type reply struct {
 // get sends a request. Errors are unavailable, or what the transport says, and
 // hold no URL: they are for who knows which server was asked.
 func (w *web) get(ctx context.Context, base, path string, query url.Values) (*reply, error) {
-	if w.user != "" {
-		query.Set("user.name", w.user)
-	}
 	target := base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()

@@ -32,14 +32,9 @@ func New(options Options) (*Client, error) {
 		return nil, err
 	}
 	options = options.withDefaults()
-	c := &Client{
-		options: options,
-		http: &http.Client{
-			Transport: options.Transport,
-			// A standby's redirect would carry a POST, and whoever is logged in, elsewhere.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	// It follows no redirects: a standby's would carry a POST, and whoever is logged in,
+	// elsewhere.
+	c := &Client{options: options, http: options.HTTP.Client()}
 	for _, address := range options.Addresses {
 		c.bases = append(c.bases, strings.TrimRight(address, "/"))
 	}
@@ -110,9 +105,6 @@ func (c *Client) try(ctx context.Context, base string, q request) error {
 	query := url.Values{}
 	for key, values := range q.query {
 		query[key] = values
-	}
-	if c.options.User != "" {
-		query.Set("user.name", c.options.User)
 	}
 	target := base + q.path
 	if !strings.HasPrefix(q.path, "/") {

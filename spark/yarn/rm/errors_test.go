@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
@@ -169,6 +170,11 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// over makes clients of a transport.
+func over(f roundTripper) *hadoop.HTTP {
+	return hadoop.NewHTTP(hadoop.HTTPOptions{Authenticate: func(http.RoundTripper) http.RoundTripper { return f }})
+}
+
 // What an injected transport refuses keeps its code.
 func TestTransportRefuses(t *testing.T) {
 	t.Parallel()
@@ -180,7 +186,7 @@ func TestTransportRefuses(t *testing.T) {
 		{errors.New("boom"), job.CodeUnavailable},
 	} {
 		c := client(t, func(o *rm.Options) {
-			o.Transport = roundTripper(func(*http.Request) (*http.Response, error) { return nil, tt.err })
+			o.HTTP = over(func(*http.Request) (*http.Response, error) { return nil, tt.err })
 		}, "http://rm:8088")
 		_, err := c.Info(t.Context())
 		require.Equal(t, tt.code, job.CodeOf(err))
@@ -215,7 +221,7 @@ func FuzzReply(f *testing.F) {
 		}
 		c, err := rm.New(rm.Options{
 			Addresses: []string{"http://rm:8088"},
-			Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			HTTP: over(func(r *http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: status, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(string(body)))}, nil
 			}),
 		})

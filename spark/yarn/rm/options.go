@@ -2,12 +2,11 @@ package rm
 
 import (
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 )
 
@@ -22,17 +21,17 @@ type Options struct {
 	// Addresses of the ResourceManagers' web services, one each: "http://rm1:8088",
 	// or a gateway's URL with the path in front of /ws/v1. At least one.
 	Addresses []string
-	// User that calls are made as (user.name), on a cluster without Kerberos; ""
-	// where Transport says who calls.
+	// User that calls are made as (user.name), on a cluster without Kerberos, by
+	// clients of the Client's own; "" where HTTP says who calls.
 	User string
+	// HTTP makes the requests with the cluster's other ones; nil makes clients of the
+	// Client's own.
+	HTTP *hadoop.HTTP
 	// Timeout of one request to one address, reply included; 0 is DefaultTimeout.
 	Timeout time.Duration
 	// MaxReply bounds a reply, in bytes; 0 is DefaultMaxReply. One application takes
 	// 0.4 to 4 kB in a list.
 	MaxReply int64
-	// Transport adds what a cluster asks for, such as SPNEGO or TLS; nil is a plain
-	// one that uses no proxy.
-	Transport http.RoundTripper
 }
 
 func (o Options) withDefaults() Options {
@@ -42,8 +41,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxReply == 0 {
 		o.MaxReply = DefaultMaxReply
 	}
-	if o.Transport == nil {
-		o.Transport = plainTransport()
+	if o.HTTP == nil {
+		o.HTTP = hadoop.NewHTTP(hadoop.HTTPOptions{User: o.User})
 	}
 	return o
 }
@@ -75,18 +74,6 @@ func (o Options) validate() error {
 		return job.Invalid("the ResourceManager's options are wrong", problems)
 	}
 	return nil
-}
-
-// plainTransport has no proxy: a cluster's servers are not behind the one that
-// leads to the internet.
-func plainTransport() http.RoundTripper {
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   5 * time.Second,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-	}
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
