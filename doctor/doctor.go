@@ -95,7 +95,7 @@ func Examine(ctx context.Context, checks []Check, deadline time.Duration) Report
 			if need >= 0 {
 				<-done[need]
 				if s := report.Rows[need].Status; s == StatusFail || s == StatusSkip {
-					report.Rows[i].Finding = Finding{Status: StatusSkip, Text: "not looked at: it needs the check of " + check.Needs}
+					report.Rows[i].Finding = Finding{Status: StatusSkip, Text: "not looked at: it needs the check of " + check.Needs, Mend: "mend that first"}
 					return
 				}
 			}
@@ -132,7 +132,7 @@ func examine(ctx context.Context, check Check, deadline time.Duration) Finding {
 		select {
 		case finding = <-found:
 		case <-time.After(grace):
-			finding = fail("", "no answer within %s", deadline)
+			finding = fail("see that what is looked at runs and that no firewall swallows what is sent there; --timeout gives it longer", "no answer within %s", deadline)
 		}
 	}
 	finding.Text = plain(finding.Text)

@@ -3,6 +3,10 @@ package doctor
 import (
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -48,11 +52,54 @@ func TestExamineLeavesAHungCheckBehind(t *testing.T) {
 		checkOf("g", "fast", "", warn("m", "w")),
 	}, 20*time.Millisecond)
 	require.False(t, report.OK)
-	require.Equal(t, fail("", "no answer within 20ms"), report.Rows[0].Finding)
+	require.Equal(t, StatusFail, report.Rows[0].Status)
+	require.Equal(t, "no answer within 20ms", report.Rows[0].Text)
 	require.Equal(t, fail("wait", "too slow"), report.Rows[1].Finding)
 	require.Equal(t, StatusSkip, report.Rows[2].Status)
 	require.Equal(t, StatusSkip, report.Rows[3].Status)
 	require.Equal(t, warn("m", "w"), report.Rows[4].Finding)
+	requireMends(t, report)
+}
+
+// requireMends: whatever is not fine says how to mend it.
+func requireMends(t *testing.T, report Report) {
+	t.Helper()
+	for _, row := range report.Rows {
+		if row.Status != StatusOK {
+			require.NotEmpty(t, row.Mend, "%s, %s: %s", row.Group, row.Check, row.Text)
+		}
+	}
+}
+
+// No check is written that finds fault and doesn't say how to mend it.
+func TestEveryFaultHasAMend(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	calls := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			call, isCall := n.(*ast.CallExpr)
+			if !isCall {
+				return true
+			}
+			called, isName := call.Fun.(*ast.Ident)
+			if !isName || called.Name != "warn" && called.Name != "fail" {
+				return true
+			}
+			calls++
+			mend, isText := call.Args[0].(*ast.BasicLit)
+			require.False(t, isText && mend.Value == `""`, "%s says no mend", set.Position(call.Pos()))
+			return true
+		})
+	}
+	require.Greater(t, calls, 50, "they are looked for under the right names")
 }
 
 func TestNeedsStayInTheirGroup(t *testing.T) {

@@ -32,9 +32,11 @@ type YARN struct {
 	ResourceManager ResourceManager
 	Web             Web
 	// Store is the default file system as workers use it, by RPC if ByRPC is set;
-	// WebHDFS is the same over HTTP.
+	// WebHDFS is the same over HTTP, nil where there is no such second way.
 	Store, WebHDFS store.Store
 	ByRPC          bool
+	// Mounted: the default file system is one that all hosts have mounted, not HDFS.
+	Mounted bool
 	// NameNodeWeb are the URLs of the NameNodes' web servers, HistoryServer that of
 	// the history server, "" if the configuration names none.
 	NameNodeWeb   []string
@@ -62,6 +64,7 @@ const (
 	checkConfiguration   = "configuration"
 	checkResourceManager = "ResourceManager"
 	checkNameNode        = "NameNode"
+	checkFiles           = "file system"
 )
 
 // fewCompleted is how many ended applications a ResourceManager should remember,
@@ -75,7 +78,11 @@ func OfYARN(y YARN) []Check {
 	in := func(name, needs string, run func(ctx context.Context) Finding) Check {
 		return Check{Group: Group(y.Name), Name: name, Needs: needs, Run: run}
 	}
-	return []Check{
+	files := checkNameNode
+	if y.Mounted {
+		files = checkFiles
+	}
+	checks := []Check{
 		in(checkConfiguration, "", func(context.Context) Finding {
 			return ok("%s: %s, as user %s", strings.Join(y.ConfDirs, ", "), y.DefaultFS, y.User)
 		}),
@@ -86,12 +93,16 @@ func OfYARN(y YARN) []Check {
 		in("ended applications", checkResourceManager, e.completed),
 		in("log aggregation", checkResourceManager, e.aggregation),
 		in("history server", "", e.history),
-		in(checkNameNode, "", e.nameNode),
-		in("WebHDFS", "", e.webHDFS),
-		in("root", checkNameNode, e.root),
-		in("runtime", checkNameNode, e.runtime),
-		in("clocks", checkResourceManager, e.clocks),
+		in(files, "", e.files),
 	}
+	if y.WebHDFS != nil {
+		checks = append(checks, in("WebHDFS", "", e.webHDFS))
+	}
+	return append(checks,
+		in("root", files, e.root),
+		in("runtime", files, e.runtime),
+		in("clocks", checkResourceManager, e.clocks),
+	)
 }
 
 // Group is the group of a cluster's checks.
@@ -156,7 +167,7 @@ func (e *yarnExam) queues(ctx context.Context) Finding {
 	mend := "set " + e.at + ".yarn.queue (and spark.yarn.queue of profiles) to a queue that runs"
 	known, err := e.ResourceManager.Scheduler(ctx)
 	if err != nil {
-		return warn("", "the queues cannot be listed: %v", err)
+		return warn("see the ResourceManager's log, and that "+e.User+" may read /ws/v1/cluster/scheduler there", "the queues cannot be listed: %v", err)
 	}
 	if len(known) == 0 {
 		return ok("the scheduler has none")
@@ -190,11 +201,17 @@ func leaves(queues []rm.Queue) string {
 	return strings.Join(names, ", ")
 }
 
+// tellsConf is how to find out what a daemon's configuration says. It is for
+// administrators on a cluster with Kerberos.
+func (e *yarnExam) tellsConf(who, key string) string {
+	return "let " + e.User + " read /conf of " + who + " (yarn.admin.acl), or look for " + key + " in its yarn-site.xml"
+}
+
 func (e *yarnExam) recovery(ctx context.Context) Finding {
 	const key = "yarn.resourcemanager.recovery.enabled"
 	value, err := e.Web.Property(ctx, e.activeWeb(), key)
 	if err != nil && !errors.Is(err, errUnset) {
-		return warn("", "whether the ResourceManager remembers applications over a restart is not known: %v", err)
+		return warn(e.tellsConf("the ResourceManager", key), "whether the ResourceManager remembers applications over a restart is not known: %v", err)
 	}
 	on := strings.EqualFold(value, "true")
 	switch {
@@ -215,7 +232,7 @@ func (e *yarnExam) completed(ctx context.Context) Finding {
 	const key = "yarn.resourcemanager.max-completed-applications"
 	value, err := e.Web.Property(ctx, e.activeWeb(), key)
 	if err != nil {
-		return warn("", "how many the ResourceManager remembers is not known: %v", err)
+		return warn(e.tellsConf("the ResourceManager", key), "how many the ResourceManager remembers is not known: %v", err)
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil {
@@ -243,7 +260,7 @@ func (e *yarnExam) aggregation(ctx context.Context) Finding {
 	}
 	switch {
 	case err != nil && !errors.Is(err, errUnset):
-		return warn("", "whether it is on is not known: %v", err)
+		return warn(e.tellsConf("the NodeManagers or the ResourceManager", key), "whether it is on is not known: %v", err)
 	case !strings.EqualFold(value, "true"):
 		return warn("set "+key+" to true in the NodeManagers' yarn-site.xml",
 			"is off (%s): logs of ended applications are gone when a NodeManager deletes them", who)
@@ -310,7 +327,8 @@ func (e *yarnExam) clocks(ctx context.Context) Finding {
 		asked = append(asked, server)
 	}
 	if len(asked) == 0 {
-		return warn("", "no server told its time")
+		return warn("see that the ResourceManager's and the NameNodes' web servers can be reached from here, and compare the clocks by hand (date -u)",
+			"no server told its time")
 	}
 	return ok("those of %s agree with this host's", strings.Join(asked, ", "))
 }

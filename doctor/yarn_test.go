@@ -147,7 +147,9 @@ func (b *bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *bundle) rows() map[string]Finding {
 	b.Helper()
 	found := map[string]Finding{}
-	for _, row := range Examine(b.Context(), OfYARN(b.y), 5*time.Second).Rows {
+	report := Examine(b.Context(), OfYARN(b.y), 5*time.Second)
+	requireMends(b.T, report)
+	for _, row := range report.Rows {
 		require.Equal(b, "cluster lake", row.Group)
 		found[row.Check] = row.Finding
 	}
@@ -200,7 +202,7 @@ func TestYARN(t *testing.T) {
 		"a parent queue":  {func(b *bundle) { b.y.Queues = []string{"root"} }, "queue", StatusFail, "root has queues below it", "that runs"},
 		"queue by path":   {func(b *bundle) { b.y.Queues = []string{"root.etl"} }, "queue", StatusOK, "root.etl", ""},
 		"no queues":       {func(b *bundle) { b.rm.queues = nil }, "queue", StatusOK, "none", ""},
-		"no scheduler":    {func(b *bundle) { b.rm.queueErr = remote }, "queue", StatusWarn, "cannot be listed", ""},
+		"no scheduler":    {func(b *bundle) { b.rm.queueErr = remote }, "queue", StatusWarn, "cannot be listed", "/ws/v1/cluster/scheduler"},
 		"recovery off":    {func(b *bundle) { b.conf["yarn.resourcemanager.recovery.enabled"], b.y.Recovery = "false", false }, "recovery", StatusWarn, "lost", "state store"},
 		"recovery unset":  {func(b *bundle) { delete(b.conf, "yarn.resourcemanager.recovery.enabled"); b.y.Recovery = false }, "recovery", StatusWarn, "lost", ""},
 		"recovery a lie":  {func(b *bundle) { b.conf["yarn.resourcemanager.recovery.enabled"] = "false" }, "recovery", StatusFail, "run twice", "to false in /conf"},
@@ -210,27 +212,31 @@ func TestYARN(t *testing.T) {
 		"no aggregation":  {func(b *bundle) { b.conf["yarn.log-aggregation-enable"] = "false" }, "log aggregation", StatusWarn, "is off", "yarn.log-aggregation-enable"},
 		"conf is for administrators": {
 			func(b *bundle) { b.status = http.StatusForbidden },
-			"recovery", StatusWarn, "is not known", "",
+			"recovery", StatusWarn, "is not known", "yarn.admin.acl",
 		},
-		"no history server":     {func(b *bundle) { b.y.HistoryServer = "" }, "history server", StatusWarn, "none is configured", "mapreduce.jobhistory.webapp.address"},
-		"another server there":  {func(b *bundle) { b.body = `{"something":1}` }, "history server", StatusWarn, "another server", "start it"},
-		"a page of HTML":        {func(b *bundle) { b.body = "<html>login</html>" }, "history server", StatusWarn, "JSON", ""},
-		"HTML for settings":     {func(b *bundle) { b.body = "<html>login</html>" }, "ended applications", StatusWarn, "something else", ""},
-		"another property":      {func(b *bundle) { b.body = `{"property":{"key":"x","value":"true"}}` }, "log aggregation", StatusWarn, "something else", ""},
-		"dead NameNode":         {func(b *bundle) { b.store.stat = remote }, "NameNode", StatusFail, "cannot be reached by RPC", "fs.defaultFS"},
-		"dead NameNode, HTTP":   {func(b *bundle) { b.store.stat, b.y.ByRPC = remote, false }, "NameNode", StatusFail, "over WebHDFS", "dfs.namenode.http-address"},
-		"no WebHDFS":            {func(b *bundle) { b.web.stat = remote }, "WebHDFS", StatusWarn, "erasure-coded", "dfs.webhdfs.enabled"},
-		"root is another's":     {func(b *bundle) { b.store.create = fs.ErrPermission }, "root", StatusFail, "ann cannot write", "hdfs dfs -chown ann"},
-		"safe mode":             {func(b *bundle) { b.store.create = remote }, "root", StatusFail, "nothing can be written", "safemode"},
-		"a file in the way":     {func(b *bundle) { b.y.Root = filepath.Join(b.y.Runtimes, "3.5.json") }, "root", StatusFail, "cannot use", "clusters.lake.root"},
-		"no runtime":            {func(b *bundle) { b.y.SparkVersion = "4.0" }, "runtime", StatusFail, "no Spark 4.0", "stoker runtime stage --cluster lake"},
-		"Spark named":           {func(b *bundle) { b.y.SparkVersion, b.y.NamedSpark = "4.0", "local:/opt/spark/*" }, "runtime", StatusOK, "run on local:/opt/spark/*", ""},
-		"no runtime, no need":   {func(b *bundle) { b.y.SparkVersion, b.y.ByREST = "4.0", false }, "runtime", StatusWarn, "uploads one", "stoker runtime stage"},
-		"runtime cut off":       {func(b *bundle) { b.write("x/1", "zi") }, "runtime", StatusFail, "2 bytes where 3", "-rm -r"},
-		"runtime gone":          {func(b *bundle) { require.NoError(b, os.Remove(filepath.Join(b.y.Runtimes, "x/2"))) }, "runtime", StatusFail, "is not there", "runtime stage"},
-		"a record that is none": {func(b *bundle) { b.write("3.5.json", "<html>") }, "runtime", StatusFail, "cannot be read", "runtime stage"},
-		"clock ahead":           {func(b *bundle) { b.ahead = time.Hour }, "clocks", StatusWarn, "ahead", "NTP"},
-		"clock behind":          {func(b *bundle) { b.ahead = -time.Hour }, "clocks", StatusWarn, "behind", "NTP"},
+		"a file system that all have mounted":      {(*bundle).mounted, "file system", StatusOK, "file://, which all hosts must have mounted alike", ""},
+		"a file system that is not mounted":        {func(b *bundle) { b.mounted(); b.store.stat = remote }, "file system", StatusFail, "cannot be used", "mount"},
+		"no room where all have mounted":           {func(b *bundle) { b.mounted(); b.store.create = remote }, "root", StatusFail, "nothing can be written", "df "},
+		"root is another's where all have mounted": {func(b *bundle) { b.mounted(); b.store.create = fs.ErrPermission }, "root", StatusFail, "ann cannot write", "&& chown ann"},
+		"no history server":                        {func(b *bundle) { b.y.HistoryServer = "" }, "history server", StatusWarn, "none is configured", "mapreduce.jobhistory.webapp.address"},
+		"another server there":                     {func(b *bundle) { b.body = `{"something":1}` }, "history server", StatusWarn, "another server", "start it"},
+		"a page of HTML":                           {func(b *bundle) { b.body = "<html>login</html>" }, "history server", StatusWarn, "JSON", ""},
+		"HTML for settings":                        {func(b *bundle) { b.body = "<html>login</html>" }, "ended applications", StatusWarn, "something else", ""},
+		"another property":                         {func(b *bundle) { b.body = `{"property":{"key":"x","value":"true"}}` }, "log aggregation", StatusWarn, "something else", ""},
+		"dead NameNode":                            {func(b *bundle) { b.store.stat = remote }, "NameNode", StatusFail, "cannot be reached by RPC", "fs.defaultFS"},
+		"dead NameNode, HTTP":                      {func(b *bundle) { b.store.stat, b.y.ByRPC = remote, false }, "NameNode", StatusFail, "over WebHDFS", "dfs.namenode.http-address"},
+		"no WebHDFS":                               {func(b *bundle) { b.web.stat = remote }, "WebHDFS", StatusWarn, "erasure-coded", "dfs.webhdfs.enabled"},
+		"root is another's":                        {func(b *bundle) { b.store.create = fs.ErrPermission }, "root", StatusFail, "ann cannot write", "hdfs dfs -chown ann"},
+		"safe mode":                                {func(b *bundle) { b.store.create = remote }, "root", StatusFail, "nothing can be written", "safemode"},
+		"a file in the way":                        {func(b *bundle) { b.y.Root = filepath.Join(b.y.Runtimes, "3.5.json") }, "root", StatusFail, "cannot use", "clusters.lake.root"},
+		"no runtime":                               {func(b *bundle) { b.y.SparkVersion = "4.0" }, "runtime", StatusFail, "no Spark 4.0", "stoker runtime stage --cluster lake"},
+		"Spark named":                              {func(b *bundle) { b.y.SparkVersion, b.y.NamedSpark = "4.0", "local:/opt/spark/*" }, "runtime", StatusOK, "run on local:/opt/spark/*", ""},
+		"no runtime, no need":                      {func(b *bundle) { b.y.SparkVersion, b.y.ByREST = "4.0", false }, "runtime", StatusWarn, "uploads one", "stoker runtime stage"},
+		"runtime cut off":                          {func(b *bundle) { b.write("x/1", "zi") }, "runtime", StatusFail, "2 bytes where 3", "-rm -r"},
+		"runtime gone":                             {func(b *bundle) { require.NoError(b, os.Remove(filepath.Join(b.y.Runtimes, "x/2"))) }, "runtime", StatusFail, "is not there", "runtime stage"},
+		"a record that is none":                    {func(b *bundle) { b.write("3.5.json", "<html>") }, "runtime", StatusFail, "cannot be read", "runtime stage"},
+		"clock ahead":                              {func(b *bundle) { b.ahead = time.Hour }, "clocks", StatusWarn, "ahead", "NTP"},
+		"clock behind":                             {func(b *bundle) { b.ahead = -time.Hour }, "clocks", StatusWarn, "behind", "NTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -242,6 +248,27 @@ func TestYARN(t *testing.T) {
 			require.Contains(t, got.Mend, row.mend)
 		})
 	}
+}
+
+// mounted makes the default file system one that all hosts have mounted.
+func (b *bundle) mounted() {
+	b.y.DefaultFS, b.y.Mounted, b.y.ByRPC, b.y.WebHDFS, b.y.NameNodeWeb = "file://", true, false, nil, nil
+}
+
+// Nothing is said of HDFS where there is none.
+func TestMountedFileSystem(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mounted()
+	b.y.SparkVersion = "4.0" // which is not staged
+	found := b.rows()
+	require.NotContains(t, found, "NameNode")
+	require.NotContains(t, found, "WebHDFS")
+	for check, f := range found {
+		require.NotContains(t, f.Mend, "hdfs dfs", check)
+	}
+	require.Equal(t, StatusFail, found["runtime"].Status)
+	require.Equal(t, StatusOK, found["clocks"].Status, found["clocks"].Text)
 }
 
 func (b *bundle) write(name, text string) {

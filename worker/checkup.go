@@ -15,7 +15,6 @@ import (
 
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/doctor"
-	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/spark/local"
@@ -104,7 +103,7 @@ func CheckCluster(c config.Config, name string) []doctor.Check {
 	if settings.Type != config.TypeYARN {
 		return doctor.OfHost(hostOf(name, localOptions(c, name, settings), ".root"))
 	}
-	h, err := openHadoop(name, settings.YARN, Openings{})
+	h, err := openHadoop(name, settings, Openings{})
 	if err != nil {
 		return []doctor.Check{doctor.NotOpened(name, err)}
 	}
@@ -143,16 +142,11 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 func hadoopChecks(name string, settings config.Cluster, h hadoopCluster) (doctor.YARN, error) {
-	resourceManager, err := h.resourceManager(settings.YARN)
+	resourceManager, _, err := h.resourceManager(settings.YARN)
 	if err != nil {
 		return doctor.YARN{}, err
 	}
-	nameNodes, err := h.configuration.NameNodeWeb("")
-	if err != nil {
-		return doctor.YARN{}, err
-	}
-	web := hadoop.NewHTTP(hadoop.HTTPOptions{User: h.user})
-	options, err := webhdfs.FromConfiguration(h.configuration, "")
+	nameNodes, err := defaultPages(h.configuration)
 	if err != nil {
 		return doctor.YARN{}, err
 	}
@@ -162,19 +156,29 @@ func hadoopChecks(name string, settings config.Cluster, h hadoopCluster) (doctor
 			return doctor.YARN{}, fmt.Errorf("%w: %s", err, strings.Join(job.ProblemsOf(err), "; "))
 		}
 	}
-	options.HTTP = web
-	overHTTP, err := webhdfs.New(options)
-	if err != nil {
-		return doctor.YARN{}, err
-	}
-	return doctor.YARN{
+	y := doctor.YARN{
 		Name: name, ConfDirs: h.confDirs, DefaultFS: h.configuration.DefaultFS(), ResourceManager: resourceManager,
-		Web: doctor.Web{Client: web.Client()}, Store: h.stores.Default, WebHDFS: overHTTP, ByRPC: settings.YARN.HDFS != config.HDFSByWebHDFS, NameNodeWeb: nameNodes,
+		Web: doctor.Web{Client: h.http.Client()}, Store: h.stores.Default, NameNodeWeb: nameNodes,
 		HistoryServer: h.configuration.HistoryServer(), User: h.user, Root: settings.Root,
 		Runtimes: settings.YARN.Runtimes, SparkVersion: settings.YARN.SparkVersion, NamedSpark: named, Queues: queuesOf(settings),
 		Recovery: h.configuration.Get("yarn.resourcemanager.recovery.enabled") == "true",
 		ByREST:   !settings.OnHost(),
-	}, nil
+	}
+	switch h.stores.Default.Scheme() {
+	case "file":
+		y.Mounted = true
+	case "hdfs":
+		y.ByRPC = settings.YARN.HDFS != config.HDFSByWebHDFS
+		options, err := webhdfs.FromConfiguration(h.configuration, "")
+		if err != nil {
+			return doctor.YARN{}, err
+		}
+		options.HTTP = h.http
+		if y.WebHDFS, err = webhdfs.New(options); err != nil {
+			return doctor.YARN{}, err
+		}
+	}
+	return y, nil
 }
 
 // queuesOf lists the queues that a cluster's own settings send applications to.

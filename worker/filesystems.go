@@ -32,11 +32,8 @@ type fileSystems struct {
 // be in: the name services that the configuration knows, their WebHDFS, and those
 // that Stoker's own configuration adds. All other hosts stay unasked, whatever a
 // job names.
-func openFileSystems(c *hadoop.Configuration, y config.YARN, user string, logger *slog.Logger) (store.Set, error) {
-	f := fileSystems{
-		configuration: c, way: y.HDFS, user: user, logger: logger,
-		http: hadoop.NewHTTP(hadoop.HTTPOptions{User: user}),
-	}
+func openFileSystems(c *hadoop.Configuration, y config.YARN, user string, clients *hadoop.HTTP, logger *slog.Logger) (store.Set, error) {
+	f := fileSystems{configuration: c, way: y.HDFS, user: user, logger: logger, http: clients}
 	var set store.Set
 	var err error
 	if set.Default, err = f.open(c.DefaultFS()); err != nil {
@@ -104,9 +101,14 @@ func (f *fileSystems) add(set *store.Set, service string) error {
 	return nil
 }
 
+// fileSystemOf parses the URI of a file system, with a slash at its end or without.
+func fileSystemOf(uri string) (store.Location, error) {
+	return store.ParseLocation(strings.TrimRight(uri, "/") + "///")
+}
+
 // open opens the file system of a URI, such as "hdfs://nameservice1".
 func (f *fileSystems) open(uri string) (store.Store, error) {
-	loc, err := store.ParseLocation(strings.TrimRight(uri, "/") + "///")
+	loc, err := fileSystemOf(uri)
 	if err != nil {
 		return nil, err
 	}
@@ -151,13 +153,18 @@ func (f *fileSystems) overHTTP() bool {
 // webAlone opens a file system that is named as WebHDFS: by a name service, or by
 // the address of a NameNode's or a gateway's web server.
 func (f *fileSystems) webAlone(loc store.Location) (store.Store, error) {
-	as := loc.Scheme + "://" + loc.Authority
-	if slices.Contains(f.configuration.NameServices(), loc.Authority) {
-		pages, err := f.configuration.NameNodeWeb(loc.Authority)
-		if err != nil {
-			return nil, err
-		}
-		return f.web(as, pages)
+	pages, err := webPages(f.configuration, loc)
+	if err != nil {
+		return nil, err
+	}
+	return f.web(loc.Scheme+"://"+loc.Authority, pages)
+}
+
+// webPages are the URLs of the web servers behind a file system that is named as
+// WebHDFS.
+func webPages(c *hadoop.Configuration, loc store.Location) ([]string, error) {
+	if slices.Contains(c.NameServices(), loc.Authority) {
+		return c.NameNodeWeb(loc.Authority)
 	}
 	page := "http://" + loc.Authority
 	if loc.Scheme == "swebhdfs" {
@@ -166,7 +173,22 @@ func (f *fileSystems) webAlone(loc store.Location) (store.Store, error) {
 	if !strings.Contains(loc.Authority, ":") {
 		page += map[string]string{"webhdfs": ":9870", "swebhdfs": ":9871"}[loc.Scheme]
 	}
-	return f.web(as, []string{page})
+	return []string{page}, nil
+}
+
+// defaultPages are the URLs of the web servers of the default file system's
+// NameNodes; none where it is on disks that all hosts have mounted.
+func defaultPages(c *hadoop.Configuration) ([]string, error) {
+	loc, err := fileSystemOf(c.DefaultFS())
+	switch {
+	case err != nil:
+		return nil, err
+	case loc.Scheme == "file":
+		return nil, nil
+	case loc.Scheme == "hdfs":
+		return c.NameNodeWeb("")
+	}
+	return webPages(c, loc)
 }
 
 func (f *fileSystems) web(as string, pages []string) (*webhdfs.Store, error) {

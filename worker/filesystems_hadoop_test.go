@@ -24,6 +24,7 @@ import (
 
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/hadoop/hadooptest"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
@@ -153,7 +154,7 @@ func TestFileSystemsDetour(t *testing.T) {
 		c := cluster.Configuration(t).With(map[string]string{
 			"dfs.namenode.http-address": strings.TrimPrefix(cluster.Addresses.NameNodeWeb, "http://"), "dfs.webhdfs.enabled": enabled,
 		})
-		set, err := openFileSystems(c, config.YARN{HDFS: config.HDFSByRPC}, cluster.User, slog.New(slog.DiscardHandler))
+		set, err := openFileSystems(c, config.YARN{HDFS: config.HDFSByRPC}, cluster.User, hadoop.NewHTTP(hadoop.HTTPOptions{User: cluster.User}), slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		dir := "/tmp/store-" + strings.ToLower(rand.Text())
 		require.NoError(t, set.Default.MkdirAll(t.Context(), dir, 0o755))

@@ -131,7 +131,7 @@ func TestFileSystems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			set, err := openFileSystems(hadoop.New(c.properties), c.settings, "tester", slog.New(slog.DiscardHandler))
+			set, err := openFileSystems(hadoop.New(c.properties), c.settings, "tester", hadoop.NewHTTP(hadoop.HTTPOptions{User: "tester"}), slog.New(slog.DiscardHandler))
 			require.NoError(t, err)
 			for raw, want := range c.want {
 				st, _, err := set.Resolve(raw)
@@ -162,7 +162,7 @@ func TestAggregatedLogs(t *testing.T) {
 	} {
 		c := hadoop.New(with(ha, properties{"yarn.nodemanager.remote-app-log-dir": location}))
 		logger := slog.New(slog.DiscardHandler)
-		set, err := openFileSystems(c, config.YARN{HDFS: config.HDFSByRPC}, "tester", logger)
+		set, err := openFileSystems(c, config.YARN{HDFS: config.HDFSByRPC}, "tester", hadoop.NewHTTP(hadoop.HTTPOptions{User: "tester"}), logger)
 		require.NoError(t, err)
 		folders := hadoopCluster{configuration: c, stores: set}.aggregatedLogs(logger)
 		if want == "" {
@@ -182,7 +182,7 @@ func TestFileSystemsThatCanNotBe(t *testing.T) {
 		"fs.defaultFS":       {"fs.defaultFS": "hdfs:///"},
 		"rpc-address.lake.b": {"fs.defaultFS": "hdfs://lake", "dfs.nameservices": "lake", "dfs.ha.namenodes.lake": "a,b", "dfs.namenode.rpc-address.lake.a": "a:1"},
 	} {
-		_, err := openFileSystems(hadoop.New(p), config.YARN{HDFS: config.HDFSByRPC}, "tester", slog.New(slog.DiscardHandler))
+		_, err := openFileSystems(hadoop.New(p), config.YARN{HDFS: config.HDFSByRPC}, "tester", hadoop.NewHTTP(hadoop.HTTPOptions{User: "tester"}), slog.New(slog.DiscardHandler))
 		require.Equal(t, job.CodeInvalid, job.CodeOf(err))
 		require.ErrorContains(t, err, says)
 	}

@@ -17,12 +17,12 @@ import (
 // openEdge opens a YARN cluster whose drivers run on this host: job directories lie
 // in the host's own directory, but for what executors read and write.
 func openEdge(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
-	h, err := openHadoop(name, settings.YARN, o)
+	h, err := openHadoop(name, settings, o)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
 	h.sayApplied(name, o.Logger)
-	resourceManager, err := h.resourceManager(settings.YARN)
+	resourceManager, _, err := h.resourceManager(settings.YARN)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
@@ -62,15 +62,15 @@ func openEdge(c config.Config, name string, settings config.Cluster, o Openings)
 	}, nil
 }
 
-// resourceManager makes the client of the ResourceManagers.
-func (h hadoopCluster) resourceManager(y config.YARN) (*rm.Client, error) {
+// resourceManager makes the client of the ResourceManagers, and lists their addresses.
+func (h hadoopCluster) resourceManager(y config.YARN) (c *rm.Client, addresses []string, err error) {
 	managers, err := h.configuration.ResourceManagers()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	addresses := make([]string, 0, len(managers))
 	for _, m := range managers {
 		addresses = append(addresses, m.Web)
 	}
-	return rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: y.RequestTimeout})
+	c, err = rm.New(rm.Options{Addresses: addresses, HTTP: h.http, Timeout: y.RequestTimeout})
+	return c, addresses, err
 }

@@ -15,7 +15,7 @@ func OpenFiles(c config.Config, o Openings) (map[string]jobs.Cluster, error) {
 		settings := c.Clusters[name]
 		opened := jobs.Cluster{Root: settings.Root, Artifacts: settings.ArtifactsRoot(), MaxArtifactBytes: settings.Artifacts.MaxBytes}
 		if settings.Type == config.TypeYARN {
-			h, err := openHadoop(name, settings.YARN, o)
+			h, err := openHadoop(name, settings, o)
 			if err != nil {
 				return nil, err
 			}

@@ -82,7 +82,7 @@ func TestHostOptions(t *testing.T) {
 		c.Local.Env = map[string]string{"SPARK_LOCAL_IP": "10.0.0.1"}
 	})
 	settings := c.Clusters["lake"]
-	h, err := openHadoop("lake", settings.YARN, Openings{})
+	h, err := openHadoop("lake", settings, Openings{})
 	require.NoError(t, err)
 	options := hostOptions(c, "lake", settings, h)
 	require.Equal(t, map[string]string{
@@ -99,7 +99,7 @@ func TestSparkConfDir(t *testing.T) {
 	for set, want := range map[string]string{"": "/from/environment", "/etc/spark": "/etc/spark"} {
 		c := onHost(t, func(c *config.Cluster) { c.YARN.SparkConfDir = set })
 		settings := c.Clusters["lake"]
-		h, err := openHadoop("lake", settings.YARN, Openings{})
+		h, err := openHadoop("lake", settings, Openings{})
 		require.NoError(t, err)
 		require.Equal(t, want, yarnSettings(settings, h).SparkConfDir)
 		require.Equal(t, want, hostOptions(c, "lake", settings, h).Env["SPARK_CONF_DIR"])

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"log/slog"
 	"os"
+	"path"
 	"slices"
+	"time"
 
 	"github.com/stoker-spark/stoker/activities"
 	"github.com/stoker-spark/stoker/config"
@@ -14,7 +16,6 @@ import (
 	"github.com/stoker-spark/stoker/spark/drain"
 	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/logs"
-	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/spark/yarn/sparkui"
 	"github.com/stoker-spark/stoker/store"
 )
@@ -24,13 +25,20 @@ type hadoopCluster struct {
 	configuration *hadoop.Configuration
 	confDirs      []string
 	user          string
-	stores        store.Set
+	// http makes all requests to the cluster's web servers.
+	http   *hadoop.HTTP
+	stores store.Set
 	// sparkConfDir is the directory of Spark's configuration, "" for none.
 	sparkConfDir string
 }
 
+// dialTimeout bounds how long a web server may take to accept a connection: with
+// several of a kind another one is asked then.
+const dialTimeout = 5 * time.Second
+
 // openHadoop reads the client configuration and opens the file systems.
-func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
+func openHadoop(name string, settings config.Cluster, o Openings) (hadoopCluster, error) {
+	y := settings.YARN
 	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User, sparkConfDir: cmp.Or(y.SparkConfDir, os.Getenv("SPARK_CONF_DIR"))}
 	if len(h.confDirs) == 0 {
 		for _, variable := range []string{"HADOOP_CONF_DIR", "YARN_CONF_DIR"} {
@@ -51,8 +59,13 @@ func openHadoop(name string, y config.YARN, o Openings) (hadoopCluster, error) {
 			return h, err
 		}
 	}
-	h.stores, err = openFileSystems(h.configuration, y, h.user, o.Logger)
-	return h, err
+	h.http = hadoop.NewHTTP(hadoop.HTTPOptions{User: h.user, Dialer: hadoop.Dialer{Timeout: dialTimeout}})
+	if h.stores, err = openFileSystems(h.configuration, y, h.user, h.http, o.Logger); err != nil {
+		return h, err
+	}
+	// What others have beside them stays open to them.
+	h.stores.Default = store.Rooted(h.stores.Default, path.Clean(settings.Root), settings.LogsRoot(), settings.ArtifactsRoot())
+	return h, nil
 }
 
 // aggregatedLogs is where the logs of ended applications lie; without the places at
@@ -86,25 +99,17 @@ func OpenRuntimes(c config.Config, name string, o Openings) (st store.Store, dir
 	if !ok || settings.Type != config.TypeYARN {
 		return nil, "", job.Errorf(job.CodeInvalid, "cluster %q is not a configured cluster of type yarn; the configured ones are %v", name, c.ClusterNames())
 	}
-	h, err := openHadoop(name, settings.YARN, o)
+	h, err := openHadoop(name, settings, o)
 	return h.stores.Default, settings.YARN.Runtimes, err
 }
 
 func openYARN(c config.Config, name string, settings config.Cluster, o Openings) (activities.Cluster, error) {
-	h, err := openHadoop(name, settings.YARN, o)
+	h, err := openHadoop(name, settings, o)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
 	h.sayApplied(name, o.Logger)
-	managers, err := h.configuration.ResourceManagers()
-	if err != nil {
-		return activities.Cluster{}, err
-	}
-	addresses := make([]string, 0, len(managers))
-	for _, m := range managers {
-		addresses = append(addresses, m.Web)
-	}
-	resourceManager, err := rm.New(rm.Options{Addresses: addresses, User: h.user, Timeout: settings.YARN.RequestTimeout})
+	resourceManager, addresses, err := h.resourceManager(settings.YARN)
 	if err != nil {
 		return activities.Cluster{}, err
 	}
@@ -116,13 +121,13 @@ func openYARN(c config.Config, name string, settings config.Cluster, o Openings)
 		return activities.Cluster{}, err
 	}
 	reader, err := logs.New(logs.Options{
-		ResourceManager: resourceManager, HistoryAddress: h.configuration.HistoryServer(), User: h.user,
+		ResourceManager: resourceManager, HistoryAddress: h.configuration.HistoryServer(), User: h.user, HTTP: h.http,
 		Folders: h.aggregatedLogs(o.Logger), Timeout: settings.YARN.RequestTimeout,
 	})
 	if err != nil {
 		return activities.Cluster{}, err
 	}
-	progress, err := sparkui.New(sparkui.Options{Addresses: addresses, HTTP: hadoop.NewHTTP(hadoop.HTTPOptions{User: h.user})})
+	progress, err := sparkui.New(sparkui.Options{Addresses: addresses, HTTP: h.http})
 	if err != nil {
 		return activities.Cluster{}, err
 	}
