@@ -116,7 +116,9 @@ func (c Config) JobRules() jobspec.Rules {
 		OutageLimit: c.Jobs.OutageLimit, Retry: c.Jobs.retry(),
 	}
 	for name, cluster := range c.Clusters {
-		rules.Clusters[name] = jobspec.Cluster{Spark: cluster.Spark, OnHost: cluster.Type == TypeLocal}
+		rules.Clusters[name] = jobspec.Cluster{
+			Spark: cluster.Spark, OnHost: cluster.Type == TypeLocal, NeedsClass: cluster.Type == TypeYARN && !cluster.OnHost(),
+		}
 		if len(c.Clusters) == 1 && rules.Default == "" {
 			rules.Default = name
 		}

@@ -85,6 +85,17 @@ func TestJobRules(t *testing.T) {
 	c.Clusters["lake"] = lake
 	require.Empty(t, c.JobRules().Default)
 	require.False(t, c.JobRules().Clusters["lake"].OnHost)
+	require.True(t, c.JobRules().Clusters["lake"].NeedsClass)
+	require.False(t, rules.Clusters["local"].NeedsClass, "spark-submit reads the manifest")
+	for _, change := range []func(*Cluster){
+		func(c *Cluster) { c.YARN.Launcher = LauncherSparkSubmit }, func(c *Cluster) { c.Spark.DeployMode = "client" },
+	} {
+		other := lake
+		change(&other)
+		c.Clusters["lake"] = other
+		require.False(t, c.JobRules().Clusters["lake"].NeedsClass)
+	}
+	c.Clusters["lake"] = lake
 	c.API.DefaultCluster = "lake"
 	require.Equal(t, "lake", c.JobRules().Default)
 }
@@ -131,7 +142,7 @@ func TestValidate(t *testing.T) {
 		"type":            {cluster(func(c *Cluster) { c.Type = "mesos" }), `clusters.local.type: must be local or yarn, got "mesos"`},
 		"spark version":   {yarn(func(y *YARN) { y.SparkVersion = "2.4" }), `clusters.local.yarn.sparkVersion: must be 3.5, got "2.4"`},
 		"runtimes":        {yarn(func(y *YARN) { y.Runtimes = "r" }), `clusters.local.yarn.runtimes: must be an absolute directory, got "r"`},
-		"java":            {yarn(func(y *YARN) { y.JavaMajor = 0 }), "clusters.local.yarn.javaMajor: must be at least 8, got 0"},
+		"java":            {yarn(func(y *YARN) { y.JavaMajor = 21 }), "clusters.local.yarn.javaMajor: Spark 3.5 runs on one of [8 11 17], got 21"},
 		"way to HDFS":     {yarn(func(y *YARN) { y.HDFS = "http" }), `clusters.local.yarn.hdfs: must be rpc or webhdfs, got "http"`},
 		"request timeout": {yarn(func(y *YARN) { y.RequestTimeout = 0 }), "clusters.local.yarn.requestTimeout: must be positive, got 0s"},
 		"relative root":   {cluster(func(c *Cluster) { c.Root = "jobs" }), `clusters.local.root: must be an absolute directory, got "jobs"`},

@@ -35,7 +35,7 @@ type YARN struct {
 	Python string `koanf:"python"`
 	// JavaHome on the cluster's hosts; "" is what NodeManagers give.
 	JavaHome string `koanf:"javaHome"`
-	// JavaMajor is the version of Java on the cluster's hosts.
+	// JavaMajor is the version of Java on the cluster's hosts: 8, 11 or 17.
 	JavaMajor int `koanf:"javaMajor"`
 	// SecretsDir on the worker's host holds one file per secret, for values
 	// "secret:<name>".
@@ -84,6 +84,9 @@ func (c Cluster) DriverOnHost() bool {
 // deployCluster is the deploy mode of drivers that run on the cluster.
 const deployCluster = "cluster"
 
+// javas are the versions of Java that Spark 3.5 runs on.
+var javas = []int{8, 11, 17}
+
 func (y YARN) validate(at string, addf func(string, ...any)) {
 	if y.SparkVersion != "3.5" {
 		addf("%s.sparkVersion: must be 3.5, got %q", at, y.SparkVersion)
@@ -91,8 +94,8 @@ func (y YARN) validate(at string, addf func(string, ...any)) {
 	if !path.IsAbs(y.Runtimes) {
 		addf("%s.runtimes: must be an absolute directory, got %q", at, y.Runtimes)
 	}
-	if y.JavaMajor < 8 {
-		addf("%s.javaMajor: must be at least 8, got %d", at, y.JavaMajor)
+	if !slices.Contains(javas, y.JavaMajor) {
+		addf("%s.javaMajor: Spark %s runs on one of %v, got %d", at, y.SparkVersion, javas, y.JavaMajor)
 	}
 	if y.Launcher != LauncherREST && y.Launcher != LauncherSparkSubmit {
 		addf("%s.launcher: must be rest or spark-submit, got %q", at, y.Launcher)

@@ -54,6 +54,9 @@ type Cluster struct {
 	Spark options.Cluster
 	// OnHost: its default file system is that of the worker's host.
 	OnHost bool
+	// NeedsClass: a .jar must come with its main class, since nobody looks into its
+	// manifest.
+	NeedsClass bool
 }
 
 // Route chooses the cluster of a job: the one it names, else the default. It is the
@@ -155,6 +158,9 @@ func (c *converter) program() {
 		c.job.Kind = job.KindJAR
 		if s.ClassName != "" && !className.MatchString(s.ClassName) {
 			c.addf("className: %q is no name of a Java class", job.Head(s.ClassName, 100))
+		}
+		if s.ClassName == "" && c.cluster.NeedsClass {
+			c.addf("className: is needed for a .jar on this cluster: nobody looks into its manifest")
 		}
 	default:
 		c.addf("file: must end with .py or .jar, got %q", job.Head(s.File, 100))

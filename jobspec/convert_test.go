@@ -68,6 +68,26 @@ func TestConvertFillsInDefaults(t *testing.T) {
 	require.LessOrEqual(t, len(spec.Name), 200)
 }
 
+// Where no spark-submit reads a JAR's manifest the class must be named.
+func TestJARWithoutClass(t *testing.T) {
+	t.Parallel()
+	r := rules()
+	spec := jobspec.Spec{File: "hdfs:/j.jar"}
+	_, _, err := jobspec.Convert(spec, "ana", "lake", r)
+	require.NoError(t, err, "spark-submit reads the manifest")
+	lake := r.Clusters["lake"]
+	lake.NeedsClass = true
+	r.Clusters["lake"] = lake
+	_, _, err = jobspec.Convert(spec, "ana", "lake", r)
+	require.Equal(t, []string{"className: is needed for a .jar on this cluster: nobody looks into its manifest"}, job.ProblemsOf(err))
+	spec.ClassName = "a.B"
+	_, _, err = jobspec.Convert(spec, "ana", "lake", r)
+	require.NoError(t, err)
+	_, _, err = jobspec.Convert(valid(), "ana", "lake", r)
+	require.NoError(t, err, "a .py file has none")
+	require.NoError(t, jobspec.Check(jobspec.Spec{File: "hdfs:/j.jar"}), "what the cluster wants is not known")
+}
+
 // Each row is a spec with one problem, which names the field.
 func TestProblemsNameTheirField(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,8 @@ import (
 type Spec struct {
 	// File is the program: a .py file or a .jar.
 	File string `json:"file"`
-	// ClassName is a JAR's main class; a .py file has none.
+	// ClassName is a JAR's main class; a .py file has none. It is needed where no
+	// spark-submit reads the JAR's manifest: on YARN with launcher rest.
 	ClassName string `json:"className,omitempty"`
 	// Args reach the program unchanged.
 	Args []string `json:"args,omitempty"`

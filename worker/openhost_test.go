@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,7 @@ import (
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/local/localtest"
 	"github.com/stoker-spark/stoker/spark/yarn"
+	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
 
 // onHost is a YARN cluster with a stand-in for Spark on this host.
@@ -145,5 +147,16 @@ func TestCheckClusterLooksAtTheHostToo(t *testing.T) {
 			names = append(names, check.Name)
 		}
 		require.Equal(t, row.want, append([]string(nil), names[13:]...), name)
+	}
+}
+
+// The versions of Java that a configuration may name are those that applications are
+// built for.
+func TestJavasOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for java := range 40 {
+		c := onHost(t, func(c *config.Cluster) { c.YARN.JavaMajor = java })
+		err := c.Validate()
+		require.Equal(t, slices.Contains(submission.Javas("3.5"), java), err == nil, "Java %d: %v", java, err)
 	}
 }

@@ -89,8 +89,8 @@ func checkFree(d Daemon, offset int) error {
 		}
 		listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", e.port+offset))
 		if err != nil {
-			return fmt.Errorf("port %d for the %s (%s) is taken: stop what uses it, or shift all ports with --port-offset",
-				e.port+offset, d, e.what)
+			return fmt.Errorf("port %d for the %s (%s) is taken: stop what uses it, or shift all ports with --port-offset %d (make hadoop-up HADOOP_ARGS=\"--port-offset %d\")",
+				e.port+offset, d, e.what, offset+100, offset+100)
 		}
 		if err := listener.Close(); err != nil {
 			return err

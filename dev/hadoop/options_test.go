@@ -71,5 +71,6 @@ func TestPortTaken(t *testing.T) {
 	port := listener.Addr().(*net.TCPAddr).Port
 	err = checkFree(ResourceManager, port-8088)
 	require.EqualError(t, err, fmt.Sprintf(
-		"port %d for the ResourceManager (web) is taken: stop what uses it, or shift all ports with --port-offset", port))
+		"port %d for the ResourceManager (web) is taken: stop what uses it, or shift all ports with --port-offset %d (make hadoop-up HADOOP_ARGS=\"--port-offset %d\")",
+		port, port-8088+100, port-8088+100))
 }

@@ -54,18 +54,31 @@ func command() *cobra.Command {
 			return show(c)
 		},
 	}
-	up.Flags().StringVar(&o.Tools, "tools", ".tools/hadoop", "directory of downloads")
-	up.Flags().StringVar(&o.Version, "version", hadoop.DefaultVersion, "version of Hadoop")
-	up.Flags().IntVar(&o.PortOffset, "port-offset", 0, "shifts all ports, so that several can run side by side; use multiples of 100")
-	up.Flags().StringVar(&o.JavaHome, "java-home", "", "Java of the daemons (default: JAVA_HOME, then java on the PATH)")
-	up.Flags().BoolVar(&o.Fresh, "fresh", false, "forget the data, stopping a running cluster first")
-	up.Flags().StringArrayVar(&settings, "set", nil, "[daemon:]key=value on top of the configuration; may repeat")
+	flags := func(cmd *cobra.Command) {
+		f := cmd.Flags()
+		f.StringVar(&o.Tools, "tools", ".tools/hadoop", "directory of downloads")
+		f.StringVar(&o.Version, "version", hadoop.DefaultVersion, "version of Hadoop")
+		f.IntVar(&o.PortOffset, "port-offset", 0, "shifts all ports, so that several can run side by side; use multiples of 100")
+		f.StringVar(&o.JavaHome, "java-home", "", "Java of the daemons (default: JAVA_HOME, then java on the PATH)")
+		f.BoolVar(&o.Fresh, "fresh", false, "forget the data, stopping a running cluster first")
+		f.StringArrayVar(&settings, "set", nil, "[daemon:]key=value on top of the configuration; may repeat")
+	}
+	flags(up)
 	root.AddCommand(up)
 
-	root.AddCommand(&cobra.Command{
+	down := &cobra.Command{
 		Use: "down", Short: "Stop the cluster with all containers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return hadoop.Down(cmd.Context(), o.State) },
-	})
+	}
+	// What a cluster was started with is taken here, too, and changes nothing: make
+	// gives both commands the same HADOOP_ARGS.
+	flags(down)
+	for _, name := range []string{"tools", "version", "port-offset", "java-home", "fresh", "set"} {
+		if err := down.Flags().MarkHidden(name); err != nil {
+			panic(err) // there is no such flag
+		}
+	}
+	root.AddCommand(down)
 	root.AddCommand(&cobra.Command{
 		Use: "status", Short: "Print where the cluster is and which daemons run", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

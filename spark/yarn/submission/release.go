@@ -39,6 +39,9 @@ var moduleOptions35 = strings.Join([]string{
 	"-Djdk.reflect.useDirectMethodHandle=false",
 }, " ")
 
+// Javas lists the versions of Java that a minor version of Spark runs on.
+func Javas(spark string) []int { return slices.Sorted(maps.Keys(releases[spark].moduleOptions)) }
+
 // minor of a version: "3.5" of "3.5.9" and of "3.5.2-amzn-1".
 func minor(version string) string {
 	first, rest, _ := strings.Cut(version, ".")
