@@ -166,12 +166,12 @@ func (c *converter) program() {
 		c.addf("file: must end with .py or .jar, got %q", job.Head(s.File, 100))
 	}
 	if s.File != "" {
-		p.Main = c.file("file", s.File, false)
+		p.Main = c.file("file", s.File, "a program is known by its own name")
 	}
-	p.PyFiles = c.files("pyFiles", s.PyFiles, false)
-	p.Jars = c.files("jars", s.Jars, false)
-	p.Files = c.files("files", s.Files, true)
-	p.Archives = c.files("archives", s.Archives, true)
+	p.PyFiles = c.files("pyFiles", s.PyFiles, c.whyUnnamed())
+	p.Jars = c.files("jars", s.Jars, c.whyUnnamed())
+	p.Files = c.files("files", s.Files, "")
+	p.Archives = c.files("archives", s.Archives, "")
 	if len(s.Args) > maxArgs {
 		c.addf("args: are %d, more than %d", len(s.Args), maxArgs)
 	}
@@ -193,24 +193,35 @@ func (c *converter) program() {
 // className is a Java class with its packages; '$' separates inner classes.
 var className = regexp.MustCompile(`^[\pL_$][\pL\pN_$]*(\.[\pL_$][\pL\pN_$]*)*$`)
 
-func (c *converter) files(field string, list []string, named bool) []string {
+// whyUnnamed says why Python files and JARs can have no name behind a '#', "" if they can:
+// where NodeManagers link each under a name.
+func (c *converter) whyUnnamed() string {
+	s := c.cluster.Spark
+	if s.Master == options.AnyMaster || s.Master == "yarn" && s.DeployMode == "cluster" {
+		return ""
+	}
+	return "on this cluster only files and archives have a name behind it; Python files and JARs have one on YARN in cluster mode"
+}
+
+func (c *converter) files(field string, list []string, whyUnnamed string) []string {
 	if len(list) > maxFiles {
 		c.addf("%s: are %d, more than %d", field, len(list), maxFiles)
 		return nil
 	}
 	out := make([]string, 0, len(list))
 	for i, f := range list {
-		out = append(out, c.file(fmt.Sprintf("%s[%d]", field, i), f, named))
+		out = append(out, c.file(fmt.Sprintf("%s[%d]", field, i), f, whyUnnamed))
 	}
 	return out
 }
 
-// file checks one file of the job and returns it as it was given.
-func (c *converter) file(field, raw string, named bool) string {
+// file checks one file of the job and returns it as it was given. whyUnnamed says why it
+// can have no name behind a '#', "" if it can.
+func (c *converter) file(field, raw, whyUnnamed string) string {
 	location, name, aliased := strings.Cut(raw, "#")
 	switch {
-	case aliased && !named:
-		c.addf("%s: holds a '#', behind which only files and archives have a name", field)
+	case aliased && whyUnnamed != "":
+		c.addf("%s: holds a '#': %s", field, whyUnnamed)
 		return raw
 	case aliased && nameProblem(name) != "":
 		c.addf("%s: its name behind '#' %s", field, nameProblem(name))
@@ -317,7 +328,7 @@ func (c *converter) options() {
 		}
 		set("secretConf "+job.Head(key, 100), key, value)
 	}
-	result, problems := options.ResolveConf(c.cluster.Spark, c.spec.Profile, conf)
+	result, problems := options.ResolveConf(c.cluster.Spark, c.spec.Profile, conf, c.spec.Archives)
 	for _, p := range problems {
 		c.addf("%s", c.inField(p, fields))
 	}

@@ -104,8 +104,8 @@ func TestProblemsNameTheirField(t *testing.T) {
 		"relative":           {func(s *jobspec.Spec) { s.File = "job.py" }, "file: location"},
 		"upwards":            {func(s *jobspec.Spec) { s.File = "hdfs:/a/../b.py" }, "file: location"},
 		"alias of a program": {func(s *jobspec.Spec) { s.File = "hdfs:/a#b.py" }, "file: holds a '#'"},
-		"alias of a jar":     {func(s *jobspec.Spec) { s.Jars = []string{"hdfs:/a.jar", "hdfs:/a.jar#b"} }, "jars[1]: holds a '#'"},
-		"alias of a module":  {func(s *jobspec.Spec) { s.PyFiles = []string{"hdfs:/a.zip#b"} }, "pyFiles[0]: holds a '#'"},
+		"odd alias of a jar": {func(s *jobspec.Spec) { s.Jars = []string{"hdfs:/a.jar", "hdfs:/a.jar#b c"} }, "jars[1]: its name behind '#' holds a space"},
+		"alias of no module": {func(s *jobspec.Spec) { s.PyFiles = []string{"hdfs:/a.zip#"} }, "pyFiles[0]: its name behind '#' is no name"},
 		"empty alias":        {func(s *jobspec.Spec) { s.Files = []string{"hdfs:/a#"} }, "files[0]: its name behind '#' is no name"},
 		"alias upwards":      {func(s *jobspec.Spec) { s.Files = []string{"hdfs:/a#.."} }, "files[0]: its name behind '#' is no name"},
 		"alias with a path":  {func(s *jobspec.Spec) { s.Archives = []string{"hdfs:/a#../x"} }, "archives[0]: its name behind '#' holds"},
@@ -303,6 +303,35 @@ func TestFilesOfTheHost(t *testing.T) {
 	_, _, err = jobspec.Convert(jobspec.Spec{File: "/etc/job.py"}, "ana", "laptop", closed)
 	require.NoError(t, err, "an operator may open everything")
 	require.Empty(t, problems(jobspec.Spec{File: "local:/opt/job.py"}, "lake"), "a cluster's hosts have files of their own")
+}
+
+// Python files and JARs have names of their own where NodeManagers link them.
+func TestNamesOfModulesAndJars(t *testing.T) {
+	t.Parallel()
+	s := valid()
+	s.PyFiles, s.Jars = []string{"local:/a.py#b.py"}, []string{"local:/a.jar#b.jar"}
+	require.Empty(t, problems(s, "lake"))
+	require.NoError(t, jobspec.Check(s))
+	require.Equal(t, []string{
+		"pyFiles[0]: holds a '#': on this cluster only files and archives have a name behind it; Python files and JARs have one on YARN in cluster mode",
+		"jars[0]: holds a '#': on this cluster only files and archives have a name behind it; Python files and JARs have one on YARN in cluster mode",
+	}, problems(s, "laptop"))
+	edge := rules()
+	edge.Clusters["lake"] = jobspec.Cluster{Spark: options.Cluster{Master: "yarn"}}
+	_, _, err := jobspec.Convert(s, "ana", "lake", edge)
+	require.Len(t, job.ProblemsOf(err), 2)
+}
+
+// A job runs with the interpreter that one of its archives brings along.
+func TestInterpreterOfAnArchive(t *testing.T) {
+	t.Parallel()
+	s := valid()
+	s.Conf = map[string]string{"spark.pyspark.python": "./env/bin/python"}
+	require.Contains(t, problems(s, "lake")[0], "neither the job nor its profile has an archive env")
+	require.NoError(t, jobspec.Check(s), "a cluster's profile may have one")
+	s.Archives = []string{"artifact:" + digest + "/env.tar.gz#env"}
+	require.Empty(t, problems(s, "lake"))
+	require.Contains(t, problems(s, "laptop")[0], "on YARN in cluster mode only")
 }
 
 // A cluster that was taken away since is said, and what is wrong in any case.

@@ -51,7 +51,8 @@ func FuzzConvert(f *testing.F) {
 func requireLawful(t require.TestingT, spec job.Spec, m job.Manifest, host bool) {
 	for key, value := range m.Options.Conf {
 		verdict := options.RuleFor(key).Verdict
-		require.Contains(t, []options.Verdict{options.Pass, options.User, options.Map}, verdict, key)
+		require.Contains(t, []options.Verdict{options.Pass, options.User, options.Map, options.Archived}, verdict, key)
+		require.True(t, verdict != options.Archived || strings.HasPrefix(value, "./"), key)
 		require.True(t, strings.HasPrefix(key, "spark."), key)
 		require.NotContains(t, value, "\n")
 		if options.Redacted(key) {

@@ -29,7 +29,8 @@ type Spec struct {
 	SecretConf map[string]string `json:"secretConf,omitempty"`
 	Resources  Resources         `json:"resources,omitzero"`
 	// PyFiles and Jars are put where driver and executors import from; Files and
-	// Archives into their working directories, under the name behind a '#'.
+	// Archives into their working directories, under the name behind a '#'. On YARN in
+	// cluster mode PyFiles and Jars may have such a name, too.
 	PyFiles  []string `json:"pyFiles,omitempty"`
 	Jars     []string `json:"jars,omitempty"`
 	Files    []string `json:"files,omitempty"`

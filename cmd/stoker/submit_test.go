@@ -30,7 +30,7 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600))
 	}
 	args := []string{
-		"submit", "--name", "n", "--class", "x.Y", "-c", "spark.a=b=c", "--conf", "spark.d=", "--py-files", module + ", hdfs:///lib.zip",
+		"submit", "--name", "n", "--class", "x.Y", "-c", "spark.a=b=c", "--conf", "spark.d=", "--py-files", module + "#mine.py, hdfs:///lib.zip",
 		"--files", data + "#renamed,local:/etc/x#y," + data, "--jars", dir + "/*.jar", "--archives", "s3a://b/env.tgz#env",
 		"--driver-memory", "1g", "--driver-memory-overhead", "2g", "--driver-cores", "3", "--executor-memory", "4g",
 		"--executor-memory-overhead", "5g", "--executor-cores", "6", "--num-executors", "7", "--queue", "q",
@@ -56,7 +56,7 @@ func TestSubmitIsLikeSparkSubmit(t *testing.T) {
 			DriverMemory: "1g", DriverMemoryOverhead: "2g", DriverCores: 3, ExecutorMemory: "4g", ExecutorMemoryOverhead: "5g",
 			ExecutorCores: 6, NumExecutors: 7,
 		},
-		PyFiles: []string{py, "hdfs:///lib.zip"}, Files: []string{binary + "#renamed", "local:/etc/x#y", binary},
+		PyFiles: []string{py + "#mine.py", "hdfs:///lib.zip"}, Files: []string{binary + "#renamed", "local:/etc/x#y", binary},
 		Jars: []string{reference("a.jar", "a.jar"), reference("b.jar", "b.jar")}, Archives: []string{"s3a://b/env.tgz#env"},
 		Name: "n", Cluster: "lake", Queue: "q", Profile: "big", Labels: map[string]string{"team": "x", "day": "1"},
 		Timeouts: jobspec.Timeouts{Deadline: "2h", Run: "1h"}, Retry: &jobspec.Retry{InfrastructureRetries: &zero, RerunAfterStart: &again},

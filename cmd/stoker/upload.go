@@ -48,7 +48,7 @@ func findLocal(spec *jobspec.Spec) ([]localFile, error) {
 	if !scheme.MatchString(spec.File) {
 		one("program", spec.File, "", func(reference string) { spec.File = reference })
 	}
-	list := func(option string, files *[]string, named bool) {
+	list := func(option string, files *[]string) {
 		var out []string
 		for _, text := range *files {
 			if scheme.MatchString(text) {
@@ -56,7 +56,7 @@ func findLocal(spec *jobspec.Spec) ([]localFile, error) {
 				continue
 			}
 			path, alias := text, ""
-			if at := strings.IndexByte(text, '#'); named && at >= 0 {
+			if at := strings.IndexByte(text, '#'); at >= 0 {
 				path, alias = text[:at], text[at:]
 			}
 			matches := expand(path)
@@ -72,10 +72,10 @@ func findLocal(spec *jobspec.Spec) ([]localFile, error) {
 		}
 		*files = out
 	}
-	list("--py-files", &spec.PyFiles, false)
-	list("--jars", &spec.Jars, false)
-	list("--files", &spec.Files, true)
-	list("--archives", &spec.Archives, true)
+	list("--py-files", &spec.PyFiles)
+	list("--jars", &spec.Jars)
+	list("--files", &spec.Files)
+	list("--archives", &spec.Archives)
 	if len(problems) > 0 {
 		return nil, job.Invalid("not all files can be uploaded", problems)
 	}

@@ -107,7 +107,9 @@ func TestRefusals(t *testing.T) {
 		{"spark.jars.ivySettings", "x", "rule spark.jars.*"},
 		{"spark.files", "/etc/passwd", "rule spark.files"},
 		{"spark.archives", "x", "rule spark.archives"},
-		{"spark.pyspark.python", "/bin/sh", "rule spark.pyspark.*"},
+		{"spark.pyspark.python", "/bin/sh", "rule spark.pyspark.python"},
+		{"spark.pyspark.python", "./env/bin/python", "neither the job nor its profile has an archive env; list it in archives as env.tar.gz#env"},
+		{"spark.pyspark.other", "./env/bin/python", "rule spark.pyspark.*"},
 		{"spark.app.id", "x", "rule spark.app.*"},
 		{"spark.local.dir", "/", "rule spark.local.dir"},
 		{"spark.driver.extraClassPath", "x", "rule spark.*extraClassPath"},
@@ -347,4 +349,61 @@ func FuzzResolve(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A job may choose the interpreter that an archive brings along, and no other program.
+func TestInterpreterOfAnArchive(t *testing.T) {
+	t.Parallel()
+	const key = "spark.pyspark.python"
+	own := []string{"hdfs:/envs/mine.tar.gz#env", "artifact:abc/other.tar.gz"}
+	profiled := yarn
+	profiled.Profile.Conf = map[string]string{"spark.archives": "hdfs:/a.zip#first, hdfs:/b.zip", "spark.yarn.dist.archives": "hdfs:/c.zip#third"}
+	for name, row := range map[string]struct {
+		cluster  options.Cluster
+		archives []string
+		key      string
+		value    string
+		problem  string // "" if it passes
+	}{
+		"of the job":             {yarn, own, key, "./env/bin/python", ""},
+		"the driver's":           {yarn, own, "spark.pyspark.driver.python", "./env/bin/python", ""},
+		"the master's variable":  {yarn, own, "spark.yarn.appMasterEnv.PYSPARK_PYTHON", "./env/bin/python", ""},
+		"the driver's variable":  {yarn, own, "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON", "./env/bin/python", ""},
+		"executors' variable":    {yarn, own, "spark.executorEnv.PYSPARK_PYTHON", "./env/bin/python", ""},
+		"by the file's name":     {yarn, own, key, "./other.tar.gz/bin/python3.11", ""},
+		"of the profile":         {profiled, nil, key, "./first/bin/python", ""},
+		"of its file's name":     {profiled, nil, key, "./b.zip/bin/python", ""},
+		"replaced by the job's":  {profiled, own, key, "./first/bin/python", "has an archive first; there are env, other.tar.gz, third"},
+		"not replaced":           {profiled, own, key, "./third/bin/python", ""},
+		"of an unknown cluster":  {options.Cluster{Master: options.AnyMaster}, nil, key, "./any/bin/python", ""},
+		"none, unknown cluster":  {options.Cluster{Master: options.AnyMaster}, nil, key, "/bin/sh", "must be ./<name>/<path>"},
+		"another name":           {yarn, own, key, "./env2/bin/python", "there are env, other.tar.gz"},
+		"of the host":            {yarn, own, key, "/usr/bin/python3", "must be ./<name>/<path>"},
+		"in the path":            {yarn, own, key, "python3", "must be ./<name>/<path>"},
+		"not relative enough":    {yarn, own, key, "env/bin/python", "must be ./<name>/<path>"},
+		"upwards":                {yarn, own, key, "./env/../../bin/sh", "must be ./<name>/<path>"},
+		"upwards at once":        {yarn, own, key, "./../env/x", "must be ./<name>/<path>"},
+		"upwards at the end":     {yarn, own, key, "./env/..", "must be ./<name>/<path>"},
+		"the archive itself":     {yarn, own, key, "./env", "must be ./<name>/<path>"},
+		"its directory":          {yarn, own, key, "./env/", "must be ./<name>/<path>"},
+		"twice a slash":          {yarn, own, key, "./env//bin", "must be ./<name>/<path>"},
+		"words of a shell":       {yarn, own, key, "./env/bin/python -c x", "must be ./<name>/<path>"},
+		"expanded":               {yarn, own, key, "./env/$(id)", "must be ./<name>/<path>"},
+		"a path of libraries":    {yarn, own, "spark.yarn.appMasterEnv.PYTHONPATH", "./env/lib", "rule spark.yarn.appMasterEnv.PYTHON*"},
+		"on a local cluster":     {options.Cluster{Master: "local[2]"}, own, key, "./env/bin/python", "on YARN in cluster mode only"},
+		"of a driver on a host":  {options.Cluster{Master: "yarn"}, own, key, "./env/bin/python", "on YARN in cluster mode only"},
+		"another spelling of it": {yarn, own, "spark.PySpark.python", "/bin/sh", "must be ./<name>/<path>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, problems := options.ResolveConf(row.cluster, "", map[string]string{row.key: row.value}, row.archives)
+			if row.problem == "" {
+				require.Empty(t, problems)
+				require.Equal(t, row.value, got.Options.Conf[row.key])
+				return
+			}
+			require.Len(t, problems, 1)
+			require.Contains(t, problems[0], row.problem)
+		})
+	}
 }

@@ -79,9 +79,10 @@ func Resolve(cluster Cluster, engine Engine, parameters map[string]string) (Resu
 
 // ResolveConf merges the cluster's profile and the conf of a job that has no model:
 // spark.* keys alone, the last word winning. profile is the name of one, "" for the
-// cluster's own. Problems are as for Resolve.
-func ResolveConf(cluster Cluster, profile string, conf map[string]string) (Result, []string) {
-	r := resolver{cluster: cluster, conf: map[string]string{}, layer: layerConf}
+// cluster's own. archives are the job's, as --archives lists them. Problems are as for
+// Resolve.
+func ResolveConf(cluster Cluster, profile string, conf map[string]string, archives []string) (Result, []string) {
+	r := resolver{cluster: cluster, conf: map[string]string{}, layer: layerConf, archives: archives}
 	r.result = Result{Parameters: map[string]string{}, Settings: Settings{Profile: profile}}
 	r.chooseProfile()
 	for _, key := range slices.Sorted(maps.Keys(r.profile.Conf)) {
@@ -149,6 +150,7 @@ type resolver struct {
 	layer    layer
 	conf     map[string]string
 	origin   map[string]string // conf key → the key of this layer that set it
+	archives []string          // of the job
 	verbose  bool
 	result   Result
 	problems []string
@@ -219,7 +221,7 @@ func (r *resolver) option(key, value string) {
 			return
 		}
 		r.flag(key, value)
-	case Refuse, Listed, Own, User, Free:
+	case Refuse, Listed, Archived, Own, User, Free:
 		r.refuse(key, rule)
 	}
 }
@@ -272,6 +274,12 @@ func (r *resolver) sparkKey(written, key, value string) {
 			return
 		}
 		r.put(written, key, value)
+	case Archived:
+		if problem := r.notInArchive(strings.TrimSpace(value)); problem != "" {
+			r.problemf("%s %s: refused by rule %s: %s", r.layer, show(written), rule.Pattern, problem)
+			return
+		}
+		r.put(written, key, strings.TrimSpace(value))
 	case Refuse, Own, Free:
 		r.refuse(written, rule)
 	}

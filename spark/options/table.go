@@ -18,6 +18,9 @@ const (
 	Compare Verdict = "compare"
 	// Listed: passes only if the profile's AllowHadoop lists the key.
 	Listed Verdict = "listed"
+	// Archived: passes only if the value names a program in one of the archives that are
+	// sent along and unpacked.
+	Archived Verdict = "archived"
 	// Refuse: the job is invalid.
 	Refuse Verdict = "refuse"
 	// Own: one of Stoker's settings.
@@ -69,6 +72,7 @@ const (
 	whyTuning    = "ordinary tuning"
 	whyEnv       = "an environment variable that changes which code runs, or as whom"
 	whyHost      = "runs a program of the host that submits"
+	whyArchived  = "on YARN in cluster mode `./<name>/<path>`, an interpreter in an archive of the job or its profile (`env.tar.gz#<name>`)"
 	whyProtected = "weakens or replaces the cluster's own protection"
 )
 
@@ -126,6 +130,7 @@ func buildTable() []Rule {
 		"spark.*extraClassPath", "spark.*extraLibraryPath", "spark.*javaOptions", "spark.*extraListeners",
 		"spark.repl.*", "spark.sql.hive.metastore.jars", "spark.sql.hive.metastore.jars.*",
 		"spark.python.daemon.module", "spark.python.worker.module", "spark.resources.discoveryPlugin")
+	add(Archived, whyArchived, "spark.pyspark.python", "spark.pyspark.driver.python")
 	add(Refuse, whyHost, "spark.pyspark.*", "spark.r.*", "spark.sparkr.*", "spark.*discoveryScript")
 	add(Refuse, whyHostFile, "spark.files", "spark.archives", "spark.yarn.jar", "spark.yarn.jars", "spark.yarn.archive",
 		"spark.yarn.dist.*", "spark.yarn.secondary.jars", "spark.yarn.cache.*", "spark.metrics.conf*",
@@ -146,6 +151,8 @@ func buildTable() []Rule {
 		"spark.yarn.driver.memoryOverhead")
 
 	// Environment variables of driver and executors.
+	add(Archived, whyArchived, "spark.yarn.appMasterEnv.PYSPARK_PYTHON", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON",
+		"spark.executorEnv.PYSPARK_PYTHON")
 	for _, prefix := range []string{"spark.executorEnv.", "spark.yarn.appMasterEnv.", "spark.kubernetes.driverEnv."} {
 		for _, name := range []string{
 			"LD_*", "PYTHON*", "PYSPARK*", "JAVA*", "_JAVA*", "JDK_*", "SPARK*", "HADOOP*", "YARN*", "KRB5*",

@@ -3,6 +3,7 @@ package yarn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"net/url"
@@ -37,6 +38,9 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 	if err != nil {
 		return spark.Launch{}, s.c.m.unavailable("list the files of "+s.attempt.String(), err)
 	}
+	if err := unfoundArchives(launch.PyFiles); err != nil {
+		return spark.Launch{}, err
+	}
 	l := *launch
 	// The fence is in the job directory on the cluster, not in the supervisor's.
 	l.PythonDriver = false
@@ -59,6 +63,22 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 		return spark.Launch{}, s.c.m.unavailable("look for a staged Spark", err)
 	}
 	return l, nil
+}
+
+// unfoundArchives refuses archives of Python code under another name: spark-submit puts
+// the file's own name on Python's path, where nothing is.
+func unfoundArchives(pyFiles []string) error {
+	var problems []string
+	for i, name := range pyFiles {
+		location, alias, named := strings.Cut(name, "#")
+		if named && alias != path.Base(location) && (!strings.HasSuffix(location, ".py") || !strings.HasSuffix(alias, ".py")) {
+			problems = append(problems, fmt.Sprintf("pyFiles[%d]: spark-submit does not find an archive under another name (%s) than its own; rename the file", i, alias))
+		}
+	}
+	if len(problems) > 0 {
+		return job.Invalid("the job cannot be sent by spark-submit", problems)
+	}
+	return nil
 }
 
 // submitSettings are what every application gets that spark-submit sends.

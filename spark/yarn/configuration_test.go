@@ -242,3 +242,21 @@ func TestOwnTags(t *testing.T) {
 	s.sparkConf(map[string]string{"spark-defaults.conf": "spark.yarn.tags site, STOKER-job-k.1\n"})
 	require.Contains(t, s.refused(), "spark.yarn.tags of "+conf+`/spark-defaults.conf: the tag "STOKER-job-k.1" would pass for one of Stoker's own`)
 }
+
+// Python files and JARs get the names behind '#'.
+func TestNamesOfModulesAndJars(t *testing.T) {
+	s := newSite(t)
+	for _, name := range []string{"lib-1.0.zip", "tool.py", "one.jar"} {
+		s.write(filepath.Join(s.dir, name), name)
+	}
+	s.request.Launch.PyFiles, s.request.Launch.Jars = []string{"lib-1.0.zip#lib.zip", "tool.py#mine.py"}, []string{"hdfs://nn:9000" + s.dir + "/one.jar#eins.jar"}
+	context := s.context()
+	for _, link := range []string{"lib.zip", "__pyfiles__/mine.py", "eins.jar"} {
+		require.Contains(t, context.Container.LocalResources, link)
+	}
+	require.Contains(t, context.Container.Environment["PYTHONPATH"], "{{PWD}}/lib.zip")
+
+	require.NoError(t, unfoundArchives([]string{"a.zip", "a.zip#a.zip", "hdfs:/a.py#b.py"}))
+	require.Equal(t, []string{"pyFiles[1]: spark-submit does not find an archive under another name (b.zip) than its own; rename the file"},
+		job.ProblemsOf(unfoundArchives([]string{"a.zip", "hdfs:/a.zip#b.zip"})))
+}
