@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
@@ -243,11 +244,12 @@ func (u *upgrade) serve(build string, interceptors ...interceptor.WorkerIntercep
 		return err == nil // a version is known a moment after its worker is
 	})
 	// The server tells its queues of it in the background.
-	u.eventually("every queue knows that version "+build+" is current", func() bool {
-		described, err := u.world.client.WorkflowService().DescribeWorkerDeployment(u.t.Context(), &workflowservice.DescribeWorkerDeploymentRequest{
-			Namespace: client.DefaultNamespace, DeploymentName: deployment,
+	u.eventually("the queue knows that version "+build+" is current", func() bool {
+		described, err := u.world.client.WorkflowService().DescribeTaskQueue(u.t.Context(), &workflowservice.DescribeTaskQueueRequest{
+			Namespace: client.DefaultNamespace, TaskQueue: &taskqueue.TaskQueue{Name: workflows.QueueCentral},
+			TaskQueueType: enums.TASK_QUEUE_TYPE_WORKFLOW,
 		})
-		return err == nil && described.GetWorkerDeploymentInfo().GetRoutingConfigUpdateState() == enums.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
+		return err == nil && described.GetVersioningInfo().GetCurrentDeploymentVersion().GetBuildId() == build
 	})
 	return w
 }
