@@ -109,6 +109,8 @@ type SubmitInput struct {
 // of the others is set.
 type SubmitResult struct {
 	Busy bool `json:"busy,omitempty"`
+	// Full says in the cluster's terms why it is busy, if it has any.
+	Full string `json:"full,omitempty"`
 	// Why it is busy, for people, if not for want of room.
 	Why     string `json:"why,omitempty"`
 	Revoked bool   `json:"revoked,omitempty"`
@@ -144,6 +146,9 @@ func (c *Control) Submit(ctx context.Context, in SubmitInput) (SubmitResult, err
 		result.Busy = true
 		if held := (*spark.HeldError)(nil); errors.As(err, &held) {
 			result.Why = job.Head(held.Reason, job.MaxMessage)
+		}
+		if full := (*spark.FullError)(nil); errors.As(err, &full) {
+			result.Full = job.Head(full.Reason, job.MaxMessage)
 		}
 	case errors.Is(err, spark.ErrRevoked):
 		result.Revoked = true

@@ -143,6 +143,7 @@ func TestSubmit(t *testing.T) {
 		"launched":           {open, nil, SubmitResult{Standing: open}, 1, "", false},
 		"busy":               {open, spark.ErrBusy, SubmitResult{Busy: true, Standing: open}, 1, "", false},
 		"busy, wrapped":      {open, job.Errorf(job.CodeUnavailable, "local: %w", spark.ErrBusy), SubmitResult{Busy: true, Standing: open}, 1, "", false},
+		"full":               {open, fmt.Errorf("lake: %w", &spark.FullError{Reason: "queue q is full"}), SubmitResult{Busy: true, Full: "queue q is full", Standing: open}, 1, "", false},
 		"held":               {open, fmt.Errorf("local: %w", &spark.HeldError{Reason: "drained"}), SubmitResult{Busy: true, Why: "drained", Standing: open}, 1, "", false},
 		"revoked":            {open, spark.ErrRevoked, SubmitResult{Revoked: true, Standing: open}, 1, "", false},
 		"cancelled":          {cancelled, nil, SubmitResult{Standing: cancelled}, 0, "", false},

@@ -19,6 +19,14 @@ import (
 // reached. Nothing was sent; ask again later.
 var ErrBusy = errors.New("the cluster is at its concurrency limit")
 
+// FullError is ErrBusy in the cluster's own terms.
+type FullError struct{ Reason string }
+
+func (f *FullError) Error() string { return f.Reason }
+
+// Is makes errors.Is(err, ErrBusy) true.
+func (f *FullError) Is(target error) bool { return target == ErrBusy }
+
 // HeldError is ErrBusy for another reason: somebody keeps the cluster closed to new
 // applications.
 type HeldError struct{ Reason string }

@@ -173,7 +173,7 @@ func (b *batchJob) submit(ctx workflow.Context) *job.Outcome {
 			return nil
 		}
 		b.countLaunch(ctx, LaunchBusy)
-		b.setObstacle(ctx, cmp.Or(result.Why, "the cluster is at its concurrency limit"))
+		b.setObstacle(ctx, cmp.Or(result.Why, result.Full, "the cluster is at its concurrency limit"))
 		most, why := busyMost, "wait for room on the cluster"
 		if b.held {
 			most, why = heldMost, "wait for the end of the drain"

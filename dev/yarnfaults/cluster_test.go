@@ -31,18 +31,26 @@ const (
 	user = "ann"
 	// queueOne lets one application master run at a time.
 	queueOne = "batch"
+	// queueSingle takes one application at a time.
+	queueSingle = "single"
 
 	keyRecovery     = "yarn.resourcemanager.recovery.enabled"
 	keyMaxCompleted = "yarn.resourcemanager.max-completed-applications"
 )
 
-// settings of the cluster: room for several applications, but in one queue.
+// settings of the cluster: room for several applications, but in two queues.
 func settings() hadoop.Config {
+	const single = "yarn.scheduler.capacity.root." + queueSingle
 	return hadoop.Config{
 		hadoop.All: {
 			"yarn.nodemanager.resource.memory-mb":                                       "12288",
 			"yarn.scheduler.capacity.maximum-am-resource-percent":                       "0.9",
 			"yarn.scheduler.capacity.root." + queueOne + ".maximum-am-resource-percent": "0.01",
+
+			"yarn.scheduler.capacity.root.queues": "default,batch,limited,stopped," + queueSingle,
+			single + ".capacity":                  "0", single + ".maximum-capacity": "100", single + ".user-limit-factor": "100",
+			single + ".maximum-applications":    "1",
+			single + ".acl_submit_applications": "*", single + ".acl_administer_queue": user,
 		},
 	}
 }

@@ -37,6 +37,25 @@ func TestQueueFull(t *testing.T) {
 	ends(second, bench.Complete)
 }
 
+// A queue that takes no more applications, of which YARN would fail one for ever, keeps
+// a job waiting as well.
+func TestQueueTakesNoMore(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.Worker()
+	i.Starter()
+	queue := bench.Object{"spark.yarn.queue": queueSingle}
+	first := i.Create(waiting, queue)
+	first.Begun()
+	second := i.Create(returning, queue)
+	details(second, "queue root."+queueSingle+" holds 1 applications, all that it takes")
+	require.Equal(t, "WAITING", second.Standing())
+	first.Let()
+	ends(first, bench.Complete)
+	ends(second, bench.Complete)
+	require.Equal(t, 1, i.attempts(second))
+}
+
 // What YARN refuses, or would refuse, is not tried again, and the reason is told.
 func TestRefused(t *testing.T) {
 	t.Parallel()

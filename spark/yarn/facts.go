@@ -3,7 +3,6 @@ package yarn
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -80,19 +79,9 @@ func (f *facts) defaults(ctx context.Context, queue string) (label string, prior
 	if queue == "" {
 		queue = "default"
 	}
-	var found *rm.Queue
-	all := f.known(ctx)
-	for i, q := range all {
-		if !strings.EqualFold(q.Path, queue) && (q.Name != queue || !q.Leaf) {
-			continue
-		}
-		if found != nil {
-			return "", 0 // of one name are several; the scheduler will say so
-		}
-		found = &all[i]
-	}
-	if found == nil {
-		return "", 0
+	found, ok := leaf(f.known(ctx), queue)
+	if !ok {
+		return "", 0 // of one name may be several; the scheduler will say so
 	}
 	if label = found.DefaultNodeLabel; label == noLabel {
 		label = ""

@@ -41,6 +41,10 @@ type fakeRM struct {
 	// ones it knows in all.
 	older     bool
 	completed int
+	// queue is the scheduler's only one, nil for a scheduler that does not tell.
+	queue map[string]any
+	// onSubmit, if not nil, runs when an application is taken or refused.
+	onSubmit func()
 }
 
 type fakeApp struct {
@@ -103,6 +107,10 @@ func (f *fakeRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		reply(w, http.StatusOK, map[string]any{"property": map[string]any{"key": name, "value": value}})
+	case path == "scheduler" && f.queue != nil:
+		reply(w, http.StatusOK, map[string]any{"scheduler": map[string]any{"schedulerInfo": map[string]any{
+			"queueName": "root", "queuePath": "root", "queues": map[string]any{"queue": []any{f.queue}},
+		}}})
 	case path == "appstatistics":
 		reply(w, http.StatusOK, map[string]any{"appStatInfo": map[string]any{"statItem": []any{
 			map[string]any{"state": "FINISHED", "type": "*", "count": strconv.Itoa(f.completed)},
@@ -142,6 +150,9 @@ func (f *fakeRM) submit(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	if f.apps[s.ID] != nil {
 		return
+	}
+	if f.onSubmit != nil {
+		f.onSubmit()
 	}
 	state := "ACCEPTED"
 	switch {
@@ -213,7 +224,7 @@ func (f *fakeRM) list(w http.ResponseWriter, r *http.Request) {
 func (a *fakeApp) json() map[string]any {
 	return map[string]any{
 		"id": a.id, "user": a.user, "name": a.name, "state": a.state, "finalStatus": a.final,
-		"applicationTags": strings.Join(a.tags, ","), "diagnostics": "Attempt recovered after RM restart",
+		"queue": "root.default", "applicationTags": strings.Join(a.tags, ","), "diagnostics": "Attempt recovered after RM restart",
 		"startedTime": 1700000001000, "launchTime": 1700000002000, "finishedTime": 1700000009000,
 	}
 }

@@ -63,6 +63,7 @@ type Options struct {
 type Manager struct {
 	opts         Options
 	killed       killed
+	queues       queues
 	cache        *snapshots
 	applications applications
 }
@@ -88,6 +89,7 @@ func New(o Options) (*Manager, error) {
 		o.Hold = func(context.Context, string) {}
 	}
 	m := &Manager{opts: o}
+	m.queues.manager = o.ResourceManager
 	m.cache = newSnapshots(m.list)
 	return m, nil
 }

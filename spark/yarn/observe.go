@@ -156,6 +156,11 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 	case launch != nil && launch.PythonDriver, launch == nil && fenced: // no other program heeds the fence
 		o.Began = job.BeganNo
 	}
+	if o.State == job.StateFailed && o.Began == job.BeganUnknown {
+		if err := m.noAttempt(ctx, r.Application, o); err != nil {
+			return err
+		}
+	}
 	if !at.IsZero() {
 		o.StartedAt = at
 	}
@@ -171,6 +176,18 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 		return m.absent(ctx, dir, r, launch, o)
 	}
 	return nil
+}
+
+// noAttempt: what has failed without an attempt never began.
+func (m *Manager) noAttempt(ctx context.Context, id string, o *job.Observation) error {
+	attempts, err := m.opts.ResourceManager.Attempts(ctx, id)
+	if job.CodeOf(err) == job.CodeNotFound {
+		return nil // forgotten meanwhile
+	}
+	if err == nil && len(attempts) == 0 {
+		o.Began = job.BeganNo
+	}
+	return err
 }
 
 // absent decides how final it is that the ResourceManager does not know an

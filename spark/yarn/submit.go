@@ -64,6 +64,9 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 	if err != nil {
 		return err
 	}
+	if err := m.room(ctx, submission.Queue); err != nil {
+		return err
+	}
 	if err := s.intend(ctx); err != nil {
 		return err
 	}
@@ -295,7 +298,8 @@ func (s *sending) acknowledge(ctx context.Context, app rm.Application, name stri
 }
 
 // refused tells an application that the scheduler did not take, such as for an
-// unknown queue, from one that ran and failed: it has failed without an attempt.
+// unknown queue, from one that ran and failed: it has failed without an attempt. One
+// whose queue has filled up meanwhile may be taken at another time, as another attempt.
 func (s *sending) refused(ctx context.Context, app rm.Application) error {
 	if app.State != rm.StateFailed {
 		return nil
@@ -303,6 +307,10 @@ func (s *sending) refused(ctx context.Context, app rm.Application) error {
 	attempts, err := s.m.opts.ResourceManager.Attempts(ctx, app.ID)
 	if err != nil || len(attempts) > 0 {
 		return err
+	}
+	s.m.queues.forget()
+	if errors.Is(s.m.room(ctx, app.Queue), spark.ErrBusy) {
+		return nil
 	}
 	return job.Errorf(job.CodeInvalid, "YARN refused the application: %s", job.Head(app.Diagnostics, job.MaxMessage))
 }
