@@ -27,6 +27,10 @@ func (b *builder) container() {
 	memory := b.resources()
 	c.Commands = b.command(memory)
 	c.Environment = b.environment()
+	if n := lengthInBash(strings.Join(c.Commands, " ")); n > maxWord {
+		b.problemf("program.args: the application master's command has about %d bytes, and NodeManagers can run none of more than %d; put what is long into a file and name that in files",
+			n, maxWord)
+	}
 	if !rm.ValidText(strings.Join(c.Commands, " ")) {
 		b.problemf("spark.driver.*JavaOptions, spark.driver.extraLibraryPath: have characters that a request cannot carry")
 	}

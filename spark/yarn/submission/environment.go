@@ -84,6 +84,8 @@ func (b *builder) checkEnvironment(prefix string, env map[string]string) {
 			b.problemf("%s%s: is no name of an environment variable", prefix, name)
 		case !rm.ValidText(value):
 			b.problemf("%s%s: its value has control characters", prefix, name)
+		case len(name)+len("=")+len(value) > maxWord:
+			b.problemf("%s%s: has %d bytes, and no program can be given a variable of more than %d", prefix, name, len(value), maxWord)
 		case breaksQuotes(value):
 			b.problemf("%s%s: its value has a double quote or ends with a backslash; YARN's launch script needs \\\" and \\\\ for these", prefix, name)
 		}

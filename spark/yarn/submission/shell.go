@@ -85,6 +85,32 @@ func doubleQuoted(s string) string {
 	return b.String()
 }
 
+// maxWord is the longest argument or variable that Linux gives a program, in bytes: 32
+// pages of 4 KiB less the NUL behind it. A command is one argument: bash -c's.
+//
+// Source: execve(2), MAX_ARG_STRLEN.
+const maxWord = 128<<10 - 1
+
+// roomForPath is how long a path is taken to be that a NodeManager puts in a command, in
+// bytes.
+const roomForPath = 300
+
+// replaced is what stands for such a path. Arguments of programs hold none, see
+// makesToken.
+var replaced = regexp.MustCompile(`\{\{[A-Za-z0-9_]+\}\}|<[A-Z_]+>`)
+
+// lengthInBash is how long a command is at most as the argument of the inner bash.
+func lengthInBash(command string) int {
+	n := 0
+	for i := 0; i < len(command); i++ {
+		if command[i] == '\\' && i+1 < len(command) && strings.IndexByte("$\"`\\", command[i+1]) >= 0 {
+			i++ // the outer one takes the backslash away
+		}
+		n++
+	}
+	return n + len(replaced.FindAllStringIndex(command, -1))*roomForPath
+}
+
 // sparkQuoted quotes a Java option as Spark does: {{X}} and <LOG_DIR> in it are
 // replaced by the NodeManager, which people rely on, and a backslash or backquote is
 // bash's.
