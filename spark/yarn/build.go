@@ -58,13 +58,14 @@ func NewBuilder(o BuilderOptions) (Builder, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &builder{opts: o, everybody: &everybody{store: o.Store}, facts: &facts{source: o.Cluster, logger: o.Logger}, runtimes: map[named]foundRuntime{}}, nil
+	return &builder{opts: o, everybody: &everybody{store: o.Store}, facts: &facts{source: o.Cluster, logger: o.Logger}, env: &sparkEnv{bash: "bash", deadline: envDeadline}, runtimes: map[named]foundRuntime{}}, nil
 }
 
 type builder struct {
 	opts      BuilderOptions
 	everybody *everybody
 	facts     *facts
+	env       *sparkEnv
 
 	mu       sync.Mutex
 	runtimes map[named]foundRuntime
@@ -137,7 +138,7 @@ func (b *builder) holds(ctx context.Context, name string, content []byte) (bool,
 }
 
 func (b *builder) input(ctx context.Context, r Request) (submission.Input, error) {
-	found, err := b.configuration(r.Launch)
+	found, err := b.configuration(ctx, r.Launch)
 	if err != nil {
 		return submission.Input{}, err
 	}

@@ -2,10 +2,10 @@ package yarn
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -44,7 +44,7 @@ type listed struct {
 // spark-env.sh below what the job's options say. What a program lists itself
 // replaces spark.jars, spark.files, spark.archives and spark.submit.pyFiles, as an
 // option of spark-submit does; the files of Stoker's own driver are no such list.
-func (b *builder) configuration(launch spark.Launch) (configured, error) {
+func (b *builder) configuration(ctx context.Context, launch spark.Launch) (configured, error) {
 	found := configured{conf: map[string]string{}, env: map[string]string{}}
 	dir := b.opts.Settings.SparkConfDir
 	defaults := filepath.Join(dir, fileDefaults)
@@ -56,9 +56,12 @@ func (b *builder) configuration(launch spark.Launch) (configured, error) {
 		if found.conf, err = readDefaults(defaults, found.files[fileDefaults]); err != nil {
 			return found, err
 		}
-		variables, warnings := submission.ParseEnv(found.files[fileEnv])
+		variables, warnings, err := b.env.read(ctx, dir, b.opts.ConfDirs)
+		if err != nil {
+			return found, err
+		}
 		for _, w := range warnings {
-			b.opts.Logger.Warn("spark-env.sh is not run by a shell", "warning", w)
+			b.opts.Logger.Warn("spark-env.sh is not applied as it is", "warning", w)
 		}
 		maps.Copy(found.env, variables)
 	}
@@ -103,9 +106,19 @@ func (b *builder) configuration(launch spark.Launch) (configured, error) {
 // NamedSpark is where spark-defaults.conf or, above it, a profile says that Spark lies;
 // "" if applications get the staged runtime.
 func NamedSpark(s Settings, profile map[string]string) (string, error) {
-	b := &builder{opts: BuilderOptions{Settings: s, Logger: slog.New(slog.DiscardHandler)}}
-	found, err := b.configuration(spark.Launch{Options: job.Options{Conf: profile}})
-	return cmp.Or(found.spark.archive, found.spark.jars), err
+	conf := map[string]string{}
+	if name := filepath.Join(s.SparkConfDir, fileDefaults); s.SparkConfDir != "" {
+		files, err := readFiles(s.SparkConfDir)
+		if err != nil {
+			return "", job.Errorf(job.CodeInternal, "read Spark's configuration: %w", err)
+		}
+		if conf, err = readDefaults(name, files[fileDefaults]); err != nil {
+			return "", err
+		}
+	}
+	maps.Copy(conf, profile)
+	archive, jars, _ := submission.TakeSpark(conf)
+	return cmp.Or(archive, jars), nil
 }
 
 // readDefaults reads spark-defaults.conf for applications that are sent to YARN in
