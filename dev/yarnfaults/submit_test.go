@@ -5,12 +5,16 @@ package yarnfaults
 import (
 	"net/http"
 	"net/http/httptest"
+	"path"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/dev/faults/bench"
 	"github.com/stoker-spark/stoker/dev/hadoop"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
@@ -102,6 +106,43 @@ func TestEndedApplicationForgotten(t *testing.T) {
 	ends(j, bench.Complete)
 	require.Equal(t, []string{id}, i.gate.submissions(), "it was sent once")
 	require.Contains(t, j.CurrentDetails(), "the cluster no longer knew the application; the driver's status file says that the function returned")
+}
+
+// A program without Stoker's driver, whose master was killed hard and so left the
+// staging directory as it was, has been forgotten by the time its launch is tried again:
+// it is lost, and not run a second time.
+func TestKilledProgramForgotten(t *testing.T) {
+	bench.Long(t)
+	withSetting(t, keyMaxCompleted, "1", "1000")
+	i := install(t)
+	first := i.Holding("launch:after")
+	o := owned(i)
+	id := o.Submit(o.python()).ID
+	i.Held("launch:after")
+	o.Eventually("it runs", func() bool { return o.starts() == 1 })
+	var r spark.Reservation
+	i.record(path.Join(o.attempt(id, 1), spark.FileReservation), &r)
+	require.NoError(t, syscall.Kill(master(i, r.Application), syscall.SIGKILL))
+	i.Eventually("it has ended", func() bool {
+		app, _ := application(t, r.Application)
+		return app.State.Ended()
+	})
+	i.Eventually("it is forgotten", func() bool {
+		i.runShort(t)
+		_, known := application(t, r.Application)
+		return !known
+	})
+	entries, err := i.files.List(t.Context(), path.Join(o.attempt(id, 1), ".sparkStaging", r.Application))
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	o.let()
+	first.Kill()
+	i.Release()
+	i.Worker()
+	done := o.Done(id)
+	require.Equal(t, job.ResultLost, done.Outcome.Result, "%+v", done.Outcome)
+	require.Equal(t, []string{r.Application}, i.gate.submissions(), "it was sent once")
+	require.Equal(t, 1, o.starts())
 }
 
 // runShort runs an application that ends at once.

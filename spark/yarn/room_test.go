@@ -76,8 +76,11 @@ func TestQueueFilledUpMeanwhile(t *testing.T) {
 func TestLeaf(t *testing.T) {
 	t.Parallel()
 	list := []rm.Queue{
-		{Path: "root", Name: "root"}, {Path: "root.a", Name: "a"}, {Path: "root.a.x", Name: "x", Leaf: true},
-		{Path: "root.b.x", Name: "x", Leaf: true}, {Path: "root.b.y", Name: "y", Leaf: true},
+		{Path: "root", Name: "root"},
+		{Path: "root.a", Name: "a"},
+		{Path: "root.a.x", Name: "x", Leaf: true},
+		{Path: "root.b.x", Name: "x", Leaf: true},
+		{Path: "root.b.y", Name: "y", Leaf: true},
 	}
 	for name, want := range map[string]string{"root.a.x": "root.a.x", "ROOT.b.X": "root.b.x", "y": "root.b.y", "x": "", "a": "", "root.a": "", "z": ""} {
 		q, _ := leaf(list, name)
