@@ -69,6 +69,8 @@ type Starter struct {
 	// ReconcileInterval is how often jobs are looked for that wait or run at model-manage
 	// and have no workflow; 0 leaves that to "stoker admin reconcile".
 	ReconcileInterval time.Duration `koanf:"reconcileInterval"`
+	// HTTPAddress serves /healthz, /readyz and /metrics; "" serves nothing.
+	HTTPAddress string `koanf:"httpAddress"`
 }
 
 // Worker is the role that runs workflows and activities.
@@ -166,7 +168,7 @@ func Default() Config {
 			InfrastructureRetries: 2,
 		},
 		API:     DefaultAPI(),
-		Starter: Starter{PollInterval: 2 * time.Second, ReconcileInterval: time.Minute},
+		Starter: Starter{PollInterval: 2 * time.Second, ReconcileInterval: time.Minute, HTTPAddress: "127.0.0.1:9465"},
 		Worker: Worker{
 			HTTPAddress: "127.0.0.1:9464", StopTimeout: 30 * time.Second, ControlSlots: 200, TransferSlots: 8,
 		},

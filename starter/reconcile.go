@@ -169,6 +169,7 @@ func (s *Starter) end(ctx context.Context, key job.Key, application string, outc
 		return fmt.Errorf("end job %s: %w", key, err)
 	}
 	s.options.Logger.Warn("job ended that nobody moved", "job", key.Name(), "reason", outcome.Message)
+	s.counts.did(jobEnded)
 	delete(s.orphaned, key.Name())
 	result.Ended = append(result.Ended, key.Name())
 	return nil
@@ -179,6 +180,7 @@ func (s *Starter) adopt(ctx context.Context, key job.Key, found modelmanage.Summ
 		return err
 	}
 	s.options.Logger.Warn("job adopted: temporal did not know it", "job", key.Name(), "app", found.Application)
+	s.counts.did(jobAdopted)
 	delete(s.orphaned, key.Name())
 	result.Adopted = append(result.Adopted, key.Name())
 	return nil

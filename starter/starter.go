@@ -16,6 +16,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/modelmanage"
+	"github.com/stoker-spark/stoker/telemetry"
 	"github.com/stoker-spark/stoker/workflows"
 )
 
@@ -41,7 +42,11 @@ type Options struct {
 	// TrustDocuments counts that time from a document's last change, for an operator who
 	// does not want to wait.
 	TrustDocuments bool
-	Logger         *slog.Logger
+	// HTTPAddress serves /healthz, /readyz and /metrics while Run does; "" serves nothing.
+	HTTPAddress string
+	// Metrics that the starter's own are added to; nil counts for nobody.
+	Metrics *telemetry.Metrics
+	Logger  *slog.Logger
 }
 
 // Starter looks for jobs.
@@ -53,6 +58,7 @@ type Starter struct {
 	failing bool
 	// orphaned says since when a document is known to have no workflow.
 	orphaned map[string]time.Time
+	counts   *counts
 }
 
 // maxSettled bounds what is remembered.
@@ -66,12 +72,29 @@ func New(options Options) (*Starter, error) {
 	if options.ReconcileInterval > 0 && (options.Reporter == nil || options.Grace <= 0) {
 		return nil, errors.New("a starter that reconciles needs a reporter and a grace")
 	}
-	return &Starter{options: options, settled: newRecent(maxSettled), orphaned: map[string]time.Time{}}, nil
+	if options.HTTPAddress != "" && options.Metrics == nil {
+		return nil, errors.New("a starter that serves its metrics needs some")
+	}
+	s := &Starter{options: options, settled: newRecent(maxSettled), orphaned: map[string]time.Time{}, counts: newCounts()}
+	if options.Metrics != nil {
+		if err := s.counts.register(options.Metrics.Registerer()); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // Run looks until ctx ends. A registry or a Temporal that is down delays jobs
 // and loses none.
 func (s *Starter) Run(ctx context.Context) error {
+	if address := s.options.HTTPAddress; address != "" {
+		server, err := telemetry.Serve(address, s.options.Metrics, s.ready) //nolint:contextcheck // a request has its own
+		if err != nil {
+			return err
+		}
+		defer func() { _ = server.Close(context.WithoutCancel(ctx)) }() // nothing is lost with it
+		s.options.Logger.Info("serving health and metrics", "address", server.Address())
+	}
 	s.options.Logger.Info("starter started", "poll", s.options.PollInterval)
 	tick := time.NewTicker(s.options.PollInterval)
 	defer tick.Stop()
@@ -102,10 +125,13 @@ func (s *Starter) Look(ctx context.Context) {
 		s.options.Registry.List(ctx, modelmanage.StatusCancelled, func(found modelmanage.Summary) error {
 			return refused.pass(s.cancel(ctx, found))
 		}),
-		refused.err(),
 	)
+	if ctx.Err() != nil {
+		return
+	}
+	s.counts.looked(err, refused.count > 0)
+	err = errors.Join(err, refused.err())
 	switch {
-	case ctx.Err() != nil:
 	case err != nil && !s.failing:
 		s.options.Logger.Warn("cannot look for jobs; going on to try", "error", err)
 		s.failing = true
@@ -163,6 +189,7 @@ func (s *Starter) start(ctx context.Context, found modelmanage.Summary) error {
 		return fmt.Errorf("start job %s: %w", key, err)
 	default:
 		s.options.Logger.Info("job started", "job", key.Name(), "run", run.GetRunID())
+		s.counts.did(jobStarted)
 	}
 	s.settled.add("start " + found.ID)
 	return nil
@@ -184,6 +211,7 @@ func (s *Starter) cancel(ctx context.Context, found modelmanage.Summary) error {
 	}
 	if err == nil {
 		s.options.Logger.Info("job cancelled at model-manage", "job", key.Name())
+		s.counts.did(jobCancelled)
 	}
 	s.settled.add("cancel " + found.ID)
 	return nil

@@ -89,10 +89,19 @@ func roleList(names []string) []worker.Role {
 }
 
 func starterCommand(flags *common) *cobra.Command {
-	return &cobra.Command{
+	var address string
+	cmd := &cobra.Command{
 		Use: "starter", Short: "Find jobs at model-manage and start their workflows", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, logger, err := flags.load(nil)
+			overrides := map[string]any{}
+			if cmd.Flags().Changed("http") {
+				overrides["starter/httpAddress"] = address
+			}
+			c, logger, err := flags.load(overrides)
+			if err != nil {
+				return err
+			}
+			metrics, err := telemetry.NewMetrics()
 			if err != nil {
 				return err
 			}
@@ -101,18 +110,20 @@ func starterCommand(flags *common) *cobra.Command {
 				return err
 			}
 			defer traces.Close()
-			temporal, _, err := dial(logger, nil, traces)
+			temporal, _, err := dial(logger, metrics, traces)
 			if err != nil {
 				return err
 			}
 			defer temporal.Close()
-			s, err := worker.OpenStarter(c, temporal, logger, false)
+			s, err := worker.OpenStarter(c, temporal, metrics, logger, false)
 			if err != nil {
 				return err
 			}
 			return s.Run(cmd.Context())
 		},
 	}
+	cmd.Flags().StringVar(&address, "http", "", "address of /healthz, /readyz and /metrics")
+	return cmd
 }
 
 func adminCommand(flags *common) *cobra.Command {

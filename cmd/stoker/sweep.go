@@ -205,7 +205,7 @@ func reconcileCommand(flags *common) *cobra.Command {
 }
 
 func reconcileDocuments(cmd *cobra.Command, c config.Config, temporal client.Client, logger *slog.Logger) (*starter.Reconciled, error) {
-	s, err := worker.OpenStarter(c, temporal, logger, true)
+	s, err := worker.OpenStarter(c, temporal, nil, logger, true)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func TestComposeIsPinnedAndOnLoopback(t *testing.T) {
 			continue
 		}
 		require.Equal(t, types.RestartPolicyUnlessStopped, s.Restart, name)
-		if name != "starter" && name != "ui" { // serve nothing to ask, and nothing depends on the UI
+		if name != "ui" { // on which nothing depends
 			require.NotNil(t, s.HealthCheck, name)
 		}
 	}

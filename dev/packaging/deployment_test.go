@@ -38,6 +38,7 @@ func TestDeployment(t *testing.T) {
 		w.up(name)
 	}
 	w.awaitHealthy("worker")
+	w.awaitHealthy("starter")
 	w.awaitHealthy("api")
 	require.Contains(t, w.processes["init"].said(), "namespace default: registered")
 

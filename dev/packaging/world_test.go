@@ -30,7 +30,7 @@ import (
 //	in a container                       here
 //	postgresql, 5432, 0.0.0.0            127.0.0.1, a free port, 127.0.0.1 (whole values only)
 //	temporal:7233, localhost:7233        127.0.0.1, a free port
-//	127.0.0.1:9464, 0.0.0.0 or 127.0.0.1:8998   127.0.0.1, free ports
+//	127.0.0.1:9464 or 9465, 0.0.0.0 or 127.0.0.1:8998   127.0.0.1, free ports
 //	/opt/spark, /opt/venv/bin/python     .tools/venv, which make build prepares
 //	/etc/temporal/schema                 the schema of Temporal's Go module
 //	a mounted volume, config or secret   a directory or file of the test, shared as the file says
@@ -57,7 +57,7 @@ func newWorld(t *testing.T, project *types.Project, dir string) *world {
 	found, err := stack.FindSpark(filepath.Join(repository(t), ".tools", "venv"))
 	require.NoError(t, err)
 	w := &world{T: t, project: project, dir: dir, ports: map[string]int{}, spark: found, processes: map[string]*process{}}
-	for _, name := range []string{"5432", "7233", "9464", "8998", "http"} {
+	for _, name := range []string{"5432", "7233", "9464", "9465", "8998", "http"} {
 		w.ports[name] = freePort(t)
 	}
 	for _, service := range temporalServices {
@@ -99,7 +99,7 @@ func (w *world) mapped(s types.ServiceConfig, text string) string {
 		return fmt.Sprint(w.ports["5432"])
 	}
 	pairs := []string{
-		"temporal:7233", w.at("7233"), "localhost:7233", w.at("7233"), "127.0.0.1:9464", w.at("9464"),
+		"temporal:7233", w.at("7233"), "localhost:7233", w.at("7233"), "127.0.0.1:9464", w.at("9464"), "127.0.0.1:9465", w.at("9465"),
 		"0.0.0.0:8998", w.at("8998"), "127.0.0.1:8998", w.at("8998"),
 		"/opt/spark", w.spark.Home, "/opt/venv/bin/python", w.spark.Python, "/etc/temporal/schema", w.path("schema"),
 	}

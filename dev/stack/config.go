@@ -23,7 +23,7 @@ func WriteConfig(o Options) (config.Config, error) {
 	c.ModelManage.BaseURL = fmt.Sprintf("http://127.0.0.1:%d", o.Ports.ModelManage)
 	c.ModelManage.Messages.Stdout, c.ModelManage.Messages.Stderr = "tail", "off"
 	c.ModelManage.Messages.StreamBytes = 8 << 10
-	c.Starter.PollInterval = time.Second
+	c.Starter.PollInterval, c.Starter.HTTPAddress = time.Second, "" // the worker's page shows all that one process counts
 	c.Worker.HTTPAddress = fmt.Sprintf("127.0.0.1:%d", o.Ports.Metrics)
 	c.API.Address = fmt.Sprintf("127.0.0.1:%d", o.Ports.API)
 	c.API.WebUI = fmt.Sprintf("http://127.0.0.1:%d", o.Ports.WebUI)
@@ -109,7 +109,7 @@ func save(path string, c config.Config) error {
 			"runLimit": c.Jobs.RunLimit.String(), "outageLimit": c.Jobs.OutageLimit.String(),
 			"infrastructureRetries": c.Jobs.InfrastructureRetries,
 		},
-		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String(), "reconcileInterval": c.Starter.ReconcileInterval.String()},
+		"starter": map[string]any{"pollInterval": c.Starter.PollInterval.String(), "reconcileInterval": c.Starter.ReconcileInterval.String(), "httpAddress": c.Starter.HTTPAddress},
 		"sweep": map[string]any{
 			"interval": c.Sweep.Interval.String(), "grace": c.Sweep.Grace.String(),
 			"keepMarkers": c.Sweep.KeepMarkers.String(), "keepLogs": c.Sweep.KeepLogs.String(),

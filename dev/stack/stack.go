@@ -378,7 +378,7 @@ func (s *Stack) awaitReady(ctx context.Context, url string) error {
 }
 
 func (s *Stack) startStarter(ctx context.Context) error {
-	st, err := worker.OpenStarter(s.Config, s.Client, s.Options.Logger.With("part", "starter"), false)
+	st, err := worker.OpenStarter(s.Config, s.Client, s.metrics, s.Options.Logger.With("part", "starter"), false)
 	if err != nil {
 		return err
 	}
