@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.temporal.io/sdk/activity"
 
@@ -91,6 +92,25 @@ func keep(ctx context.Context, cluster Cluster, record job.Record, endedBefore b
 			return err
 		}
 	}
+	return putRecord(ctx, cluster, record)
+}
+
+// putRecord leaves out of a record that is too large what is large: it will never fit. A
+// job that is remembered without what it asked for is better than one that is forgotten,
+// whose key is free again.
+func putRecord(ctx context.Context, cluster Cluster, record job.Record) error {
+	err := cluster.Logs.PutRecord(ctx, record)
+	if job.CodeOf(err) != job.CodeInvalid || record.Request == nil {
+		return err
+	}
+	short := *record.Request
+	short.Spec = nil
+	record.Request = &short
+	record.Outcome.Notes = append(slices.Clone(record.Outcome.Notes), "what the job asked for was too large to be kept: it cannot be run again from its record")
+	if err = cluster.Logs.PutRecord(ctx, record); job.CodeOf(err) != job.CodeInvalid {
+		return err
+	}
+	record.Spec.Labels, record.Spec.Name = nil, job.Head(record.Spec.Name, job.MaxWord)
 	return cluster.Logs.PutRecord(ctx, record)
 }
 
@@ -114,10 +134,13 @@ func (t *Transfer) Clean(ctx context.Context, in CleanInput) error {
 	}
 	defer beat(ctx, nil)()
 	_, err = t.archiveLogs(ctx, cluster, in.Attempt, true)
-	kept := in.Record == nil
-	if !kept {
-		unkept := keep(ctx, cluster, *in.Record, in.EndedBefore)
-		kept, err = unkept == nil, errors.Join(err, unkept)
+	var unkept error
+	if in.Record != nil {
+		unkept = keep(ctx, cluster, *in.Record, in.EndedBefore)
+	}
+	never := job.CodeOf(unkept) == job.CodeInvalid
+	if !never {
+		err = errors.Join(err, unkept)
 	}
 	if err != nil && activity.GetInfo(ctx).Attempt < storeTries {
 		return failure(err, job.CodeUnavailable, false)
@@ -130,7 +153,10 @@ func (t *Transfer) Clean(ctx context.Context, in CleanInput) error {
 		// The application is not gone yet; that passes.
 		return failure(err, job.CodeUnavailable, false)
 	}
-	if err == nil && !kept {
+	if err == nil && never {
+		return classify(job.Errorf(job.CodeInvalid, "the job was cleaned, but its record can never be kept: %w", unkept))
+	}
+	if err == nil && unkept != nil {
 		// That may have made room. Without its record the job would be forgotten, and its key
 		// free again, so this is not given up.
 		err = keep(ctx, cluster, *in.Record, in.EndedBefore)

@@ -3,6 +3,7 @@ package activities
 import (
 	"encoding/json"
 	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,62 @@ func TestCleanMakesRoomForTheRecord(t *testing.T) {
 	record, err := b.cluster.Logs.Record(t.Context(), b.attempt.Job)
 	require.NoError(t, err)
 	require.NotNil(t, record)
+}
+
+// large is a record that the log store will never take whole.
+func (b *bundle) large() *job.Record {
+	return &job.Record{
+		ID: b.attempt.Job, Spec: job.Spec{Name: "nightly", User: "ann"}, Outcome: job.Outcome{Result: job.ResultSucceeded},
+		Request: &job.Request{Spec: json.RawMessage(`{"args":["` + strings.Repeat("x", 5<<20) + `"]}`), User: "ann", Digest: "d"},
+	}
+}
+
+// A record that is too large is kept without what makes it so, at once.
+func TestALargeRecordIsKeptShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("l", 5<<20)
+	for name, change := range map[string]func(r *job.Record){
+		"request": func(*job.Record) {},
+		"labels":  func(r *job.Record) { r.Spec.Labels = map[string]string{"a": long} },
+		"name":    func(r *job.Record) { r.Spec.Name = long },
+	} {
+		for _, activity := range []string{"Clean", "Archive"} {
+			t.Run(activity+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := setup(t)
+				b.manager.release = func(job.Attempt) error { return nil }
+				record := b.large()
+				change(record)
+				if activity == "Clean" {
+					require.NoError(t, b.patiently(CleanInput{Cluster: "local", Attempt: b.attempt, Record: record}, 1))
+				} else {
+					require.NoError(t, b.do("Archive", ArchiveInput{Cluster: "local", Record: *record}))
+				}
+				kept, err := b.cluster.Logs.Record(t.Context(), b.attempt.Job)
+				require.NoError(t, err)
+				require.NotNil(t, kept)
+				require.Equal(t, "d", kept.Request.Digest, "the same job submitted again is still known")
+				require.Equal(t, "null", string(kept.Request.Spec))
+				require.Contains(t, kept.Outcome.Notes[0], "too large to be kept")
+				require.Equal(t, "ann", kept.Spec.User)
+			})
+		}
+	}
+}
+
+// One that will never fit is not tried for a day.
+func TestARecordThatNeverFits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	released := 0
+	b.manager.release = func(job.Attempt) error { released++; return nil }
+	record := b.large()
+	record.Outcome.Message = strings.Repeat("m", 5<<20)
+	err := b.patiently(CleanInput{Cluster: "local", Attempt: b.attempt, Record: record}, 0)
+	requireFailure(t, err, job.CodeInvalid, true)
+	require.ErrorContains(t, err, "the job was cleaned, but its record can never be kept")
+	require.Equal(t, 1, released)
+	requireFailure(t, b.do("Archive", ArchiveInput{Cluster: "local", Record: *record}), job.CodeInvalid, true)
 }
 
 func TestCleanDoesNotGiveUpTheRecord(t *testing.T) {

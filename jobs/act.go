@@ -133,6 +133,9 @@ func (s *Service) request(ctx context.Context, id string) (job.Key, *job.Request
 	if record == nil || record.Request == nil {
 		return job.Key{}, nil, unknown(id)
 	}
+	if len(record.Request.Spec) == 0 || string(record.Request.Spec) == "null" {
+		return job.Key{}, nil, job.Errorf(job.CodeInvalid, "what job %s asked for was too large to be kept; submit it anew", id)
+	}
 	return record.Key, record.Request, nil
 }
 

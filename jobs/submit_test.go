@@ -295,6 +295,19 @@ func TestRerunOfWhatOnlyRecordsKnow(t *testing.T) {
 	require.Equal(t, "api-1-r1", v.ID)
 	require.JSONEq(t, spec, string(b.temporal.runs[0].input.Request.Spec))
 
+	// What it asked for was too large for the record.
+	b = setup(t)
+	r = b.started("api-1", time.Now()).end(completed, job.ResultSucceeded)
+	record := r.recordOf(job.ResultSucceeded)
+	short := *record.Request
+	short.Spec = nil
+	record.Request = &short
+	b.put("pond", record)
+	b.forget("api-1")
+	_, err = b.service.Rerun(t.Context(), "api-1")
+	b.code(job.CodeInvalid, err)
+	require.ErrorContains(t, err, "submit it anew")
+
 	// The first job is forgotten altogether; its re-run is not.
 	b = setup(t)
 	r = b.started("api-2-r3", time.Now()).end(completed, job.ResultSucceeded)

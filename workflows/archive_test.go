@@ -103,3 +103,37 @@ func TestRecordOfWhatWasNotConfirmedGone(t *testing.T) {
 	require.Zero(t, b.count("clean"))
 	require.Equal(t, job.ResultCancelled, b.records[0].Outcome.Result)
 }
+
+// A record that can never be kept is tried once, and said where people look.
+func TestARecordThatIsNotKeptIsSaid(t *testing.T) {
+	never := final(job.CodeInvalid, "write record.json: it holds 5 bytes, more than 4")
+	t.Run("not loaded", func(t *testing.T) {
+		b := setup(t)
+		b.request = &job.Request{Spec: json.RawMessage(`{"file":"a.py"}`), User: "ann", Cluster: "local", Digest: "d"}
+		b.load = func() (activities.LoadResult, error) {
+			return activities.LoadResult{}, final(job.CodeInvalid, "cannot be read")
+		}
+		b.archive = func(activities.ArchiveInput) error { return never }
+		b.run()
+		require.Equal(t, 1, b.count("archive"))
+		require.Equal(t, "the job's record is not kept: write record.json: it holds 5 bytes, more than 4", b.result().CleanProblem)
+		require.Contains(t, b.details(), "the job's record is not kept")
+	})
+	t.Run("not confirmed gone", func(t *testing.T) {
+		b := setup(t)
+		b.observe = b.observing(job.Observation{State: job.StateRunning, Began: job.BeganYes})
+		b.kill = func(activities.KillInput) error { return final(job.CodeUnauthorized, "not yours") }
+		b.archive = func(activities.ArchiveInput) error { return never }
+		b.after(time.Minute, b.env.CancelWorkflow)
+		b.run()
+		require.Contains(t, b.details(), "its directory is left; the job's record is not kept")
+	})
+	t.Run("cleaned", func(t *testing.T) {
+		b := setup(t)
+		b.cleaning = func(activities.CleanInput) error { return never }
+		b.run()
+		require.Equal(t, 1, b.count("clean"))
+		require.True(t, b.outcome().Succeeded())
+		require.Contains(t, b.details(), "more than 4")
+	})
+}

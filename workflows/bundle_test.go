@@ -51,6 +51,7 @@ type bundle struct {
 	report   func(activities.ReportInput) (activities.ReportResult, error)
 	endCall  func(activities.ReportInput) (activities.ReportResult, error)
 	cleaning func(activities.CleanInput) error
+	archive  func(activities.ArchiveInput) error
 	onRecord activities.EndOnRecordResult
 }
 
@@ -110,6 +111,7 @@ func setupSerial(t *testing.T) *bundle {
 	}
 	b.endCall = b.report
 	b.cleaning = func(activities.CleanInput) error { return nil }
+	b.archive = func(activities.ArchiveInput) error { return nil }
 	b.register()
 	// Without it the test environment bounds every activity by ten minutes.
 	b.env.SetWorkflowRunTimeout(90 * 24 * time.Hour)
@@ -185,7 +187,7 @@ func (b *bundle) register() {
 	named("Archive", func(_ context.Context, in activities.ArchiveInput) error {
 		b.called("archive")
 		b.records = append(b.records, in.Record)
-		return nil
+		return b.archive(in)
 	})
 	b.env.RegisterWorkflowWithOptions(SparkBatchJob, workflow.RegisterOptions{Name: TypeSparkBatchJob})
 }

@@ -276,6 +276,11 @@ func (b *batchJob) archive(ctx workflow.Context) {
 		activities.ArchiveInput{Cluster: record.Spec.Cluster, Record: record, EndedBefore: b.settled || b.repeated}).Get(ctx, nil)
 	if err != nil {
 		b.log.Error("record not archived", "error", err)
+		problem := "the job's record is not kept: " + cause(err)
+		if b.cleanProblem != "" {
+			problem = b.cleanProblem + "; " + problem
+		}
+		b.cleanProblem = problem
 	}
 }
 

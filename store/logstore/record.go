@@ -35,7 +35,7 @@ var hourName = regexp.MustCompile(`^[0-9]{8}-[0-9]{2}$`)
 //	                                     kept in: an index, to which entries are only added
 //
 // An index entry is made after the record. Done again it replaces the record, and may
-// make an entry in another hour.
+// make an entry in another hour. A record that is too large is an error of code invalid.
 func (s *Store) PutRecord(ctx context.Context, r job.Record) error {
 	if err := checkID(r.ID); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (s *Store) putRecord(ctx context.Context, name string, r job.Record) error 
 		return job.Errorf(job.CodeInternal, "write %s: %w", name, err)
 	}
 	if len(data) > maxRecord {
-		return job.Errorf(job.CodeInternal, "write %s: it holds %d bytes, more than %d", name, len(data), maxRecord)
+		return job.Errorf(job.CodeInvalid, "write %s: it holds %d bytes, more than %d", name, len(data), maxRecord)
 	}
 	_, err = s.files.Write(ctx, name, strings.NewReader(string(data)+"\n"), modeFile)
 	return failure("write "+name, err)

@@ -211,7 +211,7 @@ func TestTheGreatestRecord(t *testing.T) {
 	require.Equal(t, r, *got)
 
 	r.Outcome.Traceback = strings.Repeat("x", 5<<20)
-	require.Equal(t, job.CodeInternal, job.CodeOf(s.PutRecord(t.Context(), r)), "what could not be read is not written")
+	require.Equal(t, job.CodeInvalid, job.CodeOf(s.PutRecord(t.Context(), r)), "what could not be read is not written")
 }
 
 func TestRecordsAreForTheirOwner(t *testing.T) {
