@@ -22,108 +22,11 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
 
-// one is a job, as both ways are told of it.
-type one struct {
-	// program is a fixture; "" is none. class is a JAR's.
-	program, class string
-	// inHDFS: the program and PySpark's archives lie in HDFS before; otherwise each
-	// way uploads them into its staging directory.
-	inHDFS bool
-	args   []string
-	// options of spark-submit, and the fields that correspond to them.
-	options []string
-	fields  func(*submission.Input)
-	conf    map[string]string
-	// Files by name of a fixture, with an alias perhaps, or local: ones; "private/…"
-	// are not readable for everyone.
-	pyFiles, files, jars, archives []string
-	// env of spark-submit; what it passes on is in Input.Env too.
-	env map[string]string
-	// sparkConf is the content of SPARK_CONF_DIR.
-	sparkConf map[string]string
-	// noArchive: Spark's jars are not in an archive, but where conf and fields say.
-	noArchive bool
-	// differs lists lines that may differ, by their beginning: "-" for one that
-	// spark-submit's application has, "+" for the native one's.
-	differs []string
-}
-
-// base is what all jobs have, to be small and to stay on this host.
-var base = map[string]string{
-	"spark.executor.instances":               "1",
-	"spark.ui.enabled":                       "false",
-	"spark.yarn.submit.waitAppCompletion":    "false",
-	"spark.yarn.maxAppAttempts":              "1",
-	"spark.yarn.appMasterEnv.SPARK_LOCAL_IP": "127.0.0.1",
-	"spark.yarn.preserve.staging.files":      "true",
-}
-
-func (j one) isPython() bool { return strings.HasSuffix(j.program, ".py") }
-
-// settings are those of the job and of all jobs.
-func (j one) settings(c *cluster) map[string]string {
-	conf := maps.Clone(base)
-	if !j.noArchive {
-		conf["spark.yarn.archive"] = c.url(c.dir + "/spark-libs.zip")
-	}
-	for key, value := range j.conf {
-		conf[key] = c.expand(value)
-	}
-	return conf
-}
-
-// expand puts the cluster's addresses into a value.
-func (c *cluster) expand(s string) string {
-	return strings.NewReplacer("@HDFS", c.url(c.dir), "@SPARK", c.sparkHome, "@LOCAL", c.local).Replace(s)
-}
-
-// urls of fixtures.
-func (c *cluster) urls(names []string) []string {
-	var out []string
-	for _, name := range names {
-		if !strings.HasPrefix(name, "local:") {
-			base, alias, aliased := strings.Cut(name, "#")
-			name = c.url(c.dir + "/" + base)
-			if aliased {
-				name += "#" + alias
-			}
-		}
-		out = append(out, c.expand(name))
-	}
-	return out
-}
-
-// environment of spark-submit, beside what it needs to run.
-func (j one) environment(t *testing.T, c *cluster) map[string]string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range j.sparkConf {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-	}
-	env := map[string]string{"PYSPARK_PYTHON": c.python, "SPARK_CONF_DIR": dir}
-	if j.inHDFS {
-		env["PYSPARK_ARCHIVES_PATH"] = strings.Join(c.pythonArchives(), ",")
-	}
-	for key, value := range j.env {
-		env[key] = c.expand(value)
-	}
-	return env
-}
-
-func (c *cluster) pythonArchives() []string {
-	return []string{c.url(c.dir + "/pyspark.zip"), c.url(c.dir + "/" + c.py4j())}
-}
-
-func (c *cluster) py4j() string {
-	found, _ := filepath.Glob(c.sparkHome + "/python/lib/py4j-*-src.zip")
-	return filepath.Base(found[0])
-}
-
 // sparkSubmit submits the job with spark-submit and returns the application's id.
 func (j one) sparkSubmit(t *testing.T, c *cluster) string {
 	t.Helper()
 	args := []string{"--master", "yarn", "--deploy-mode", "cluster"}
-	conf := j.settings(c)
+	conf := j.settings(c.where)
 	for _, key := range slices.Sorted(maps.Keys(conf)) {
 		args = append(args, "--conf", key+"="+conf[key])
 	}
@@ -153,7 +56,7 @@ func (j one) sparkSubmit(t *testing.T, c *cluster) string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8", "JAVA_HOME=" + c.JavaHome, "SPARK_HOME=" + c.sparkHome,
 		"HADOOP_CONF_DIR=" + c.ConfDir, "SPARK_LOCAL_IP=127.0.0.1", "HADOOP_USER_NAME=" + c.User,
 	}
-	for key, value := range j.environment(t, c) {
+	for key, value := range j.environment(t, c.where) {
 		cmd.Env = append(cmd.Env, key+"="+value)
 	}
 	out, err := cmd.CombinedOutput()
@@ -171,88 +74,18 @@ func (j one) input(t *testing.T, c *cluster) submission.Input {
 	staging := "/user/" + c.User + "/.sparkStaging/" + reserved.ID
 	require.NoError(t, c.hdfs(http.MethodPut, "/user/"+c.User+"/.sparkStaging", url.Values{"op": {"MKDIRS"}, "permission": {"755"}}, nil, nil))
 	require.NoError(t, c.hdfs(http.MethodPut, staging, url.Values{"op": {"MKDIRS"}, "permission": {"700"}}, nil, nil))
-	stage := func(file string) submission.Resource {
-		name := staging + "/" + path.Base(file)
-		require.NoError(t, c.put(file, name))
-		return c.resource(t, c.url(name))
-	}
-	all := func(names []string) []submission.Resource {
-		var out []submission.Resource
-		for _, u := range c.urls(names) {
-			out = append(out, c.resource(t, u))
-		}
-		return out
-	}
-
-	conf := map[string]string{}
-	if defaults, ok := j.sparkConf["spark-defaults.conf"]; ok {
-		conf, err = submission.ParseDefaults([]byte(defaults))
-		require.NoError(t, err)
-	}
-	maps.Copy(conf, j.settings(c))
-	delete(conf, "spark.yarn.archive")
-	delete(conf, "spark.yarn.jars")
-	env := j.environment(t, c)
-	variables, _ := submission.ParseEnv([]byte(j.sparkConf["spark-env.sh"]))
-	maps.Copy(env, variables)
-
-	in := submission.Input{
-		ID: reserved.ID, User: c.User, StagingDir: c.url(staging), SubmitTime: time.Now(), Conf: conf, Env: env,
-		Program: submission.Program{Class: j.class, Args: j.args},
-		PyFiles: all(j.pyFiles), Files: all(j.files), Jars: all(j.jars), Archives: all(j.archives),
-		HadoopConf: directory(t, c.ConfDir), SparkConf: map[string][]byte{},
-		Runtime: submission.Runtime{Spark: "3.5.9", Java: 17},
-		Limits:  submission.Limits{MemoryMB: reserved.MaxMemoryMB, VCores: reserved.MaxVCores},
-	}
-	for name, content := range j.sparkConf {
-		in.SparkConf[name] = []byte(content)
-	}
-	if !j.noArchive {
-		archive := c.resource(t, c.url(c.dir+"/spark-libs.zip"))
-		in.Runtime.Archive = &archive
-	}
-	for jar := range strings.SplitSeq(c.expand(j.conf["spark.yarn.jars"]), ",") {
-		if jar != "" {
-			in.Runtime.Jars = append(in.Runtime.Jars, c.resource(t, jar))
-		}
-	}
-	switch {
-	case j.program == "":
-	case strings.HasPrefix(j.program, "local:"):
-		in.Program.Resource = submission.Resource{URL: c.expand(j.program)}
-	case j.inHDFS:
-		in.Program.Resource = c.resource(t, c.url(c.dir+"/"+j.program))
-	default:
-		in.Program.Resource = stage(filepath.Join(c.local, j.program))
-	}
-	if j.isPython() || conf["spark.yarn.isPython"] == "true" {
-		if j.inHDFS {
-			for _, u := range c.pythonArchives() {
-				in.Runtime.Python = append(in.Runtime.Python, c.resource(t, u))
-			}
-		} else {
-			in.Runtime.Python = []submission.Resource{
-				stage(c.sparkHome + "/python/lib/pyspark.zip"), stage(c.sparkHome + "/python/lib/" + c.py4j()),
-			}
-		}
-	}
-	if j.fields != nil {
-		j.fields(&in)
-	}
-	return in
-}
-
-func directory(t *testing.T, dir string) map[string][]byte {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	files := map[string][]byte{}
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		require.NoError(t, err)
-		files[e.Name()] = data
-	}
-	return files
+	return j.described(t, c.where, described{
+		in: submission.Input{
+			ID: reserved.ID, User: c.User, StagingDir: c.url(staging), SubmitTime: time.Now(), HadoopConf: directory(t, c.ConfDir),
+			Limits: submission.Limits{MemoryMB: reserved.MaxMemoryMB, VCores: reserved.MaxVCores},
+		},
+		look: func(raw string) submission.Resource { return c.resource(t, raw) },
+		stage: func(file string) submission.Resource {
+			name := staging + "/" + path.Base(file)
+			require.NoError(t, c.put(file, name))
+			return c.resource(t, c.url(name))
+		},
+	})
 }
 
 // native submits the job without a JVM and returns the application's id.

@@ -44,13 +44,9 @@ type cluster struct {
 	} `json:"addresses"`
 	Config map[string]map[string]string `json:"config"`
 
-	// sparkHome and python of spark-submit.
-	sparkHome, python string
-	rm                *rm.Client
-	// dir of the fixtures in HDFS; everyone may read there.
-	dir string
-	// local is a directory with the same fixtures.
-	local string
+	// where everyone may read the fixtures.
+	where
+	rm *rm.Client
 }
 
 var theCluster = sync.OnceValues(findCluster)
@@ -92,6 +88,7 @@ func findCluster() (*cluster, error) {
 	if c.rm, err = rm.New(rm.Options{Addresses: []string{c.Addresses.ResourceManagerWeb}, User: c.User, Timeout: time.Minute}); err != nil {
 		return nil, err
 	}
+	c.fs = c.Addresses.DefaultFS
 	if err := c.findSpark(); err != nil {
 		return nil, err
 	}
@@ -264,11 +261,6 @@ func (c *cluster) isPublic(t *testing.T, name string) bool {
 			return true
 		}
 	}
-}
-
-// url of a path in HDFS, escaped.
-func (c *cluster) url(name string) string {
-	return c.Addresses.DefaultFS + (&url.URL{Path: name}).EscapedPath()
 }
 
 // resource describes a URL as spark-submit is given it, with an alias perhaps.

@@ -83,8 +83,23 @@ func prepare(t *testing.T, in submission.Input) result {
 	r := result{plan: plan, files: map[string]string{}}
 	r.context, err = plan.Context(submission.Uploaded{URL: plan.ArchiveURL, Size: int64(len(plan.Archive)), Modified: 2000})
 	require.NoError(t, err)
-	z, err := zip.NewReader(bytes.NewReader(plan.Archive), int64(len(plan.Archive)))
+	for _, f := range unzipped(t, plan.Archive) {
+		r.files[f.name] = f.content
+		r.names = append(r.names, f.name)
+	}
+	r.conf = properties(t, r.files["__spark_conf__.properties"])
+	r.cache = properties(t, r.files["__spark_dist_cache__.properties"])
+	return r
+}
+
+// member of an archive.
+type member struct{ name, content string }
+
+func unzipped(t *testing.T, archive []byte) []member {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	require.NoError(t, err)
+	var members []member
 	for _, f := range z.File {
 		require.Equal(t, zip.Store, f.Method)
 		require.Zero(t, f.Flags&8, "sizes stand in front: Java cannot read it otherwise")
@@ -92,12 +107,9 @@ func prepare(t *testing.T, in submission.Input) result {
 		require.NoError(t, err)
 		data, err := io.ReadAll(content)
 		require.NoError(t, err)
-		r.files[f.Name] = string(data)
-		r.names = append(r.names, f.Name)
+		members = append(members, member{f.Name, string(data)})
 	}
-	r.conf = properties(t, r.files["__spark_conf__.properties"])
-	r.cache = properties(t, r.files["__spark_dist_cache__.properties"])
-	return r
+	return members
 }
 
 func properties(t *testing.T, text string) map[string]string {

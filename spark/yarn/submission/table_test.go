@@ -1,5 +1,3 @@
-//go:build hadoop
-
 package submission_test
 
 import (
