@@ -4,6 +4,7 @@ package worker_test
 
 import (
 	"context"
+	"io/fs"
 	"path"
 	"testing"
 	"time"
@@ -48,6 +49,11 @@ func TestCheckCluster(t *testing.T) {
 		"configuration", "ResourceManager", "submission", "queue", "log aggregation", "history server", "NameNode", "WebHDFS", "root", "clocks",
 	} {
 		require.Equal(t, doctor.StatusOK, rows[check].Status, "%s: %s", check, rows[check].Text)
+	}
+	for name, mode := range map[string]fs.FileMode{cluster.Root: 0o700, root: 0o755} {
+		info, err := files.Stat(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode, "%s: only the root is nobody else's", name)
 	}
 	left, err := files.List(t.Context(), cluster.Root)
 	require.NoError(t, err)

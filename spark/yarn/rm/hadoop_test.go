@@ -5,6 +5,7 @@ package rm_test
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -40,7 +41,13 @@ func TestRealCluster(t *testing.T) {
 	require.EqualValues(t, 1, metrics.ActiveNodes)
 	queues, err := c.Scheduler(t.Context())
 	require.NoError(t, err)
-	require.Contains(t, queues, rm.Queue{Path: "root.default", Name: "default", State: "RUNNING", NodeLabels: []string{"*"}, Leaf: true})
+	at := slices.IndexFunc(queues, func(q rm.Queue) bool { return q.Path == "root.default" })
+	require.GreaterOrEqual(t, at, 0, "%+v", queues)
+	queue := queues[at]
+	require.Positive(t, queue.MaxApplications)
+	require.Positive(t, queue.MaxApplicationsPerUser)
+	queue.MaxApplications, queue.MaxApplicationsPerUser = 0, 0
+	require.Equal(t, rm.Queue{Path: "root.default", Name: "default", State: "RUNNING", NodeLabels: []string{"*"}, Leaf: true}, queue)
 
 	reserved, err := c.NewApplication(t.Context())
 	require.NoError(t, err)
