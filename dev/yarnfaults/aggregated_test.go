@@ -58,6 +58,7 @@ func TestAggregatedLogsWithoutHistoryServer(t *testing.T) {
 				fmt.Fprintf(&want, "line %d\n", n)
 			}
 			log := o.Log(id, "stdout")
+			require.Greater(t, len(log), want.Len(), "the log is cut off")
 			require.Contains(t, log, "begun\n"+want.String())
 			require.Contains(t, log+o.Log(id, "stderr"), "this was all\n")
 		})
