@@ -40,6 +40,8 @@ type site struct {
 	store  store.Store
 	root   string
 	python string
+	// home is a Spark that all nodes have: there is one host.
+	home string
 	// secrets is the directory of secrets.
 	secrets string
 }
@@ -72,6 +74,7 @@ func realSite(t *testing.T) *site {
 	require.NotEmpty(t, found, "no PySpark in .tools/venv: run make build")
 	home, err := filepath.Abs(found[0])
 	require.NoError(t, err)
+	s.home = home
 	s.python = filepath.Join(home, "..", "..", "..", "..", "bin", "python")
 	staged.Lock()
 	defer staged.Unlock()
@@ -83,11 +86,15 @@ func realSite(t *testing.T) *site {
 // open makes a Manager, as each worker has one.
 func (s *site) open(t *testing.T) spark.Manager {
 	t.Helper()
+	return s.openWith(t, yarn.Settings{SparkVersion: "3.5", Runtimes: runtimes, Python: s.python, JavaMajor: 17, SecretsDir: s.secrets})
+}
+
+func (s *site) openWith(t *testing.T, settings yarn.Settings) spark.Manager {
+	t.Helper()
 	configuration := s.Configuration(t)
 	builder, err := yarn.NewBuilder(yarn.BuilderOptions{
 		Store: s.store, Configuration: configuration, ConfDirs: []string{s.ConfDir},
-		Settings: yarn.Settings{SparkVersion: "3.5", Runtimes: runtimes, Python: s.python, JavaMajor: 17, SecretsDir: s.secrets},
-		Cluster:  s.rm,
+		Settings: settings, Cluster: s.rm,
 	})
 	require.NoError(t, err)
 	folder := configuration.AggregatedLogs()[0]
