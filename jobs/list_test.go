@@ -120,6 +120,20 @@ func TestListOfASweptJob(t *testing.T) {
 	require.Empty(t, v.WaitingFor)
 }
 
+// A record from before a reset says nothing of the run that was terminated after it.
+func TestListOfAJobThatWasResetAndTerminated(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", noon).end(terminated, "")
+	before := r.recordOf(job.ResultSucceeded)
+	before.RunID, before.RunAt, before.EndedAt = "before the reset", r.at.Add(-2*time.Hour), r.at.Add(-time.Hour)
+	b.put("lake", before)
+	found := b.list(Query{}).Jobs
+	require.Len(t, found, 1)
+	require.Nil(t, found[0].Outcome)
+	require.Contains(t, found[0].WaitingFor, "terminated")
+}
+
 func TestListFilters(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"temporal", "records"} {

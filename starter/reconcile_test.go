@@ -110,6 +110,25 @@ func TestReconcile(t *testing.T) {
 	require.Contains(t, reporter.ended["closed"].Outcome.Message, "could not tell how")
 }
 
+// A document that moves on while the lists are read is looked at as what it became.
+func TestReconcileSeesADocumentThatMoves(t *testing.T) {
+	t.Parallel()
+	temporal := &reconcileFake{status: map[string]enums.WorkflowExecutionStatus{}}
+	temporal.execute = func(string) error { return nil }
+	s, err := New(Options{
+		Client: temporal, Reporter: &reporterFake{map[string]job.Report{}}, PollInterval: time.Second, Grace: time.Minute,
+		Logger: slog.New(slog.DiscardHandler),
+		Registry: &registryFake{list: func(status modelmanage.Status, each func(modelmanage.Summary) error) error {
+			return each(modelmanage.Summary{ID: "7", Status: status, Application: "app", UpdatedAt: time.Now()})
+		}},
+	})
+	require.NoError(t, err)
+	result, err := s.Reconcile(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, result.Looked, "and once")
+	require.Equal(t, []string{"model-manage-7"}, result.Adopted)
+}
+
 // What was terminated before it had looked at any cluster is nobody else's to end.
 func TestReconcileCreated(t *testing.T) {
 	t.Parallel()

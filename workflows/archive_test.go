@@ -92,6 +92,24 @@ func TestRecordOfWhatWasNotLoaded(t *testing.T) {
 	}
 }
 
+// Its record is all that is left of a job that was handed to Stoker, and is not given up
+// while the store is full or away.
+func TestRecordIsTriedForADay(t *testing.T) {
+	b := setup(t)
+	b.request = &job.Request{Spec: json.RawMessage(`{"file":"a.py"}`), User: "ann", Cluster: "local", Digest: "d"}
+	b.load = func() (activities.LoadResult, error) { return activities.LoadResult{}, final(job.CodeInvalid, "cannot be read") }
+	tries := 0
+	b.archive = func(activities.ArchiveInput) error {
+		if tries++; tries < 100 {
+			return unavailable()
+		}
+		return nil
+	}
+	b.run()
+	require.Equal(t, 100, tries)
+	require.Equal(t, job.ResultFailed, b.records[99].Outcome.Result)
+}
+
 // An application that may live keeps its directory, and its job has a record all the same.
 func TestRecordOfWhatWasNotConfirmedGone(t *testing.T) {
 	b := setup(t)

@@ -29,6 +29,7 @@ type sweepBundle struct {
 	onRecord activities.EndOnRecordResult
 	list     func(activities.SweepListInput) error
 	kill     func(activities.KillInput) error
+	report   func() error
 
 	mu    sync.Mutex
 	calls []string
@@ -55,6 +56,7 @@ func setupSweep(t *testing.T, verdicts ...activities.Verdict) *sweepBundle {
 	b.adoption = activities.SweepAdoptResult{Adopted: true}
 	b.list = func(activities.SweepListInput) error { return nil }
 	b.kill = func(activities.KillInput) error { return nil }
+	b.report = func() error { return nil }
 	named := func(name string, fn any) { b.env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name}) }
 	named("SweepList", func(_ context.Context, in activities.SweepListInput) (activities.SweepListResult, error) {
 		b.called("list")
@@ -96,7 +98,7 @@ func setupSweep(t *testing.T, verdicts ...activities.Verdict) *sweepBundle {
 	named("ReportEnd", func(_ context.Context, in activities.ReportInput) (activities.ReportResult, error) {
 		b.called("report " + in.Attempt.Job)
 		b.ended = append(b.ended, in)
-		return activities.ReportResult{}, nil
+		return activities.ReportResult{}, b.report()
 	})
 	named("Clean", func(_ context.Context, in activities.CleanInput) error {
 		b.called("clean " + in.Attempt.Job)
@@ -171,6 +173,17 @@ func TestSweepEndsAJobThatIsNowhere(t *testing.T) {
 	require.Equal(t, job.Failed(job.ClassKilled, "", "terminated by an operator"), record.Outcome)
 	require.Equal(t, request, record.Request, "its key stays used")
 	require.Equal(t, "alice", record.Spec.User)
+	require.Zero(t, record.Attempts)
+}
+
+// A document that was deleted meanwhile needs no end; the job does.
+func TestSweepEndsAJobWithoutADocument(t *testing.T) {
+	b := setupSweep(t, activities.VerdictInterrupted)
+	b.report = func() error { return final(job.CodeNotFound, "no such document") }
+	result := b.run(asScheduled)
+	require.Empty(t, result.Failed)
+	require.Len(t, b.clean, 1)
+	require.NotNil(t, b.clean[0].Record)
 }
 
 // Nobody is told anything of a job that has told by itself.
@@ -337,6 +350,33 @@ func TestSweepEndsWithItsCluster(t *testing.T) {
 	require.Contains(t, b.calls, "kill model-manage-9")
 	require.NotContains(t, b.calls, "kill model-manage-10")
 	require.Equal(t, "expire", b.calls[len(b.calls)-1], "what is old is deleted all the same")
+}
+
+// Outages that are not in a row are those of single jobs.
+func TestSweepOutlivesSingleOutages(t *testing.T) {
+	for name, between := range map[string]func() error{
+		"one that is swept":  func() error { return nil },
+		"one that is not so": func() error { return final(job.CodeUnauthorized, "not ours to kill") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setupSweep(t)
+			for i := range 2 * mostOutages {
+				b.findings = append(b.findings, activities.Finding{
+					Verdict: activities.VerdictLeftover, Attempt: job.AttemptOf(fmt.Sprintf("model-manage-%d", i), 1),
+				})
+			}
+			b.kill = func(in activities.KillInput) error {
+				if in.Attempt.Job == fmt.Sprintf("model-manage-%d", mostOutages/2) {
+					return between()
+				}
+				return unavailable()
+			}
+			b.env.ExecuteWorkflow(TypeSweep, SweepInput{Cluster: "local"})
+			require.Error(t, b.env.GetWorkflowError())
+			require.Contains(t, b.calls, fmt.Sprintf("kill model-manage-%d", mostOutages/2+mostOutages), "ten in a row begin anew")
+			require.NotContains(t, b.calls, fmt.Sprintf("kill model-manage-%d", mostOutages/2+mostOutages+1))
+		})
+	}
 }
 
 func TestSweepOfAnotherNamespaceFails(t *testing.T) {

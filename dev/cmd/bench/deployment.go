@@ -22,9 +22,6 @@ import (
 	"github.com/stoker-spark/stoker/dev/stack"
 )
 
-// benchOffset keeps the benchmark away from a stoker-dev that may be running.
-const benchOffset = 21000
-
 // deployment is Stoker as separate processes on a state of its own.
 type deployment struct {
 	state                 string
