@@ -155,12 +155,9 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 		return submission.Input{}, err
 	}
 	in := submission.Input{
-		ID: r.Application, Name: r.Launch.Name, User: r.User, Tags: r.Tags, Queue: found.conf["spark.yarn.queue"],
+		ID: r.Application, Name: r.Launch.Name, User: r.User, Tags: r.Tags, Queue: found.conf[keyQueue],
 		StagingDir: b.url(stagingDir(r.Dir, r.Application)), SubmitTime: r.At,
 		Conf: found.conf, Secrets: secrets, Env: found.env, HadoopConf: hadoopConf, SparkConf: found.files, Runtime: runtime,
-	}
-	if in.Queue == "" {
-		in.Queue = b.opts.Settings.Queue
 	}
 	label, priority := b.facts.defaults(ctx, in.Queue)
 	in.NodeLabel = label

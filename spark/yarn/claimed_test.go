@@ -512,3 +512,18 @@ func TestClaimedCommand(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, got.Options.Conf, "spark.yarn.archive", "another version's jars")
 }
+
+// What spark-submit would make of names and interpreters is mended or refused before it
+// is called.
+func TestClaimedCommandMendsAndRefuses(t *testing.T) {
+	b := setupClaimed(t)
+	b.prepare(b.attempt, false)
+	s := &claiming{c: b.c, attempt: b.attempt, reservation: spark.Reservation{Attempt: b.attempt}, dir: jobDir{store: b.opts.Store, path: b.dir()}}
+	b.put(spark.FileLaunch, `{"main":"main.py","options":{"conf":{"spark.yarn.appMasterEnv.PYSPARK_PYTHON":"./env/bin/python"}}}`)
+	got, err := s.command(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "./env/bin/python", got.Options.Conf["spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON"])
+	b.put(spark.FileLaunch, `{"main":"main.py","pyFiles":["lib-1.0.zip#lib.zip"]}`)
+	_, err = s.command(t.Context())
+	require.Equal(t, []string{"pyFiles[0]: spark-submit does not find an archive under another name (lib.zip) than its own; rename the file"}, job.ProblemsOf(err))
+}

@@ -62,7 +62,17 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 	if err != nil {
 		return spark.Launch{}, s.c.m.unavailable("look for a staged Spark", err)
 	}
+	chooseForDriver(l.Options.Conf)
 	return l, nil
+}
+
+// chooseForDriver lets the interpreter that a job chooses by PYSPARK_PYTHON be the
+// driver's, too: spark-submit would give that the one of its own environment.
+func chooseForDriver(conf map[string]string) {
+	const executors, driver = "spark.yarn.appMasterEnv.PYSPARK_PYTHON", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON"
+	if chosen, ok := conf[executors]; ok && conf[driver] == "" {
+		conf[driver] = chosen
+	}
 }
 
 // unfoundArchives refuses archives of Python code under another name: spark-submit puts
@@ -92,9 +102,9 @@ type submitSettings struct {
 // conf puts a cluster's settings below what is given, and on top what makes the
 // application findable by its tags and its staging directory a part of dir.
 func (s submitSettings) conf(ctx context.Context, tags []string, dir string, given map[string]string) (map[string]string, error) {
-	conf := map[string]string{"spark.yarn.maxAppAttempts": "1"}
+	conf := map[string]string{keyAttempts: "1"}
 	if s.settings.Queue != "" {
-		conf["spark.yarn.queue"] = s.settings.Queue
+		conf[keyQueue] = s.settings.Queue
 	}
 	if home := s.settings.JavaHome; home != "" {
 		conf["spark.yarn.appMasterEnv.JAVA_HOME"], conf["spark.executorEnv.JAVA_HOME"] = home, home

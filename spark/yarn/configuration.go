@@ -16,6 +16,12 @@ import (
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
 
+// Keys that Stoker's own configuration says something about.
+const (
+	keyAttempts = "spark.yarn.maxAppAttempts"
+	keyQueue    = "spark.yarn.queue"
+)
+
 const (
 	fileDefaults = "spark-defaults.conf"
 	fileEnv      = "spark-env.sh"
@@ -72,6 +78,9 @@ func (b *builder) configuration(ctx context.Context, launch spark.Launch) (confi
 			}
 		}
 		return keys[0] + " of " + defaults
+	}
+	if queue := b.opts.Settings.Queue; queue != "" {
+		found.conf[keyQueue] = queue
 	}
 	maps.Copy(found.conf, launch.Options.Conf)
 	if tag := forged(found.conf[keyTags]); tag != "" {
@@ -131,6 +140,7 @@ func readDefaults(name string, data []byte) (map[string]string, error) {
 	}
 	delete(conf, "spark.master")
 	delete(conf, "spark.submit.deployMode")
+	delete(conf, keyAttempts) // Stoker decides on retries; a profile may say otherwise
 	var problems []string
 	for _, key := range slices.Sorted(maps.Keys(conf)) {
 		if why, refused := submission.Refused(key); refused {

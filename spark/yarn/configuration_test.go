@@ -23,6 +23,8 @@ spark.eventLog.dir=hdfs://nn:9000/user/spark/applicationHistory
 spark.eventLog.enabled=true
 spark.extraListeners=com.example.Listener
 spark.yarn.historyServer.address=http://history:18088
+spark.yarn.maxAppAttempts=4
+spark.yarn.queue=root.gateway
 spark.yarn.jars=local:/opt/cloudera/parcels/CDH/lib/spark/jars/*,local:/opt/cloudera/parcels/CDH/lib/spark/hive/*
 spark.driver.extraLibraryPath=/opt/cloudera/parcels/CDH/lib/hadoop/lib/native
 spark.yarn.config.gatewayPath=/opt/cloudera/parcels
@@ -67,6 +69,8 @@ func TestDefaultsOfAGateway(t *testing.T) {
 	s := newSite(t)
 	s.sparkConf(map[string]string{"spark-defaults.conf": gateway})
 	context := s.context()
+	require.Equal(t, 1, context.MaxAttempts, "Stoker decides on retries")
+	require.Equal(t, "root.gateway", context.Queue)
 	require.NotContains(t, context.Container.LocalResources, "__spark_libs__")
 	require.Contains(t, context.Container.LocalResources, "pyspark.zip")
 	require.Contains(t, context.Container.Environment["CLASSPATH"],
@@ -76,6 +80,37 @@ func TestDefaultsOfAGateway(t *testing.T) {
 	require.Contains(t, conf, "spark.submit.deployMode=cluster\n")
 	require.Contains(t, conf, "spark.extraListeners=com.example.Listener\n")
 	require.Contains(t, conf, "spark.yarn.jars=local\\:/opt/cloudera/parcels/CDH/lib/spark/jars/*,local\\:/opt/cloudera/parcels/CDH/lib/spark/hive/*\n")
+}
+
+// What Stoker's own configuration says of a cluster counts before what is every user's,
+// and a profile before both.
+func TestDefaultsBelowStokersOwn(t *testing.T) {
+	s := newSite(t)
+	s.sparkConf(map[string]string{"spark-defaults.conf": gateway})
+	s.options.Settings.Queue = "stoker"
+	require.Equal(t, "stoker", s.context().Queue)
+	s.request.Launch.Options.Conf["spark.yarn.queue"], s.request.Launch.Options.Conf["spark.yarn.maxAppAttempts"] = "own", "2"
+	context := s.context()
+	require.Equal(t, "own", context.Queue)
+	require.Equal(t, 2, context.MaxAttempts)
+}
+
+func TestInterpreterOfTheDriverBySparkSubmit(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ given, want map[string]string }{
+		{map[string]string{}, map[string]string{}},
+		{
+			map[string]string{"spark.yarn.appMasterEnv.PYSPARK_PYTHON": "./env/bin/python"},
+			map[string]string{"spark.yarn.appMasterEnv.PYSPARK_PYTHON": "./env/bin/python", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON": "./env/bin/python"},
+		},
+		{
+			map[string]string{"spark.yarn.appMasterEnv.PYSPARK_PYTHON": "./a/x", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON": "./b/x"},
+			map[string]string{"spark.yarn.appMasterEnv.PYSPARK_PYTHON": "./a/x", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON": "./b/x"},
+		},
+	} {
+		chooseForDriver(row.given)
+		require.Equal(t, row.want, row.given)
+	}
 }
 
 // Spark's jars on every node need no staged runtime; PySpark then comes from where
