@@ -1,11 +1,17 @@
 package worker
 
 import (
+	"io"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +19,7 @@ import (
 
 	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/doctor"
+	"github.com/stoker-spark/stoker/spark/yarn/logs"
 )
 
 // onDefaultFS is a YARN cluster with another default file system; its ResourceManager is
@@ -77,4 +84,45 @@ func TestTheRootAloneIsClosed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, info.Mode().Perm(), name)
 	}
+}
+
+// All that asks a cluster's web servers does so with the same clients, which is where
+// authentication and TLS come in.
+func TestOneSetOfHTTPClients(t *testing.T) {
+	t.Parallel()
+	var connections, nobody atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("user.name") != "ann" {
+			nobody.Add(1)
+		}
+		_, _ = io.WriteString(w, `{"clusterInfo":{"state":"STARTED","haState":"ACTIVE"}}`) // the client may be gone
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	c := onDefaultFS(t, "file:///")
+	settings := c.Clusters["lake"]
+	require.NoError(t, os.WriteFile(filepath.Join(settings.YARN.ConfDirs[0], "yarn-site.xml"), []byte(
+		"<configuration><property><name>yarn.resourcemanager.webapp.address</name><value>"+strings.TrimPrefix(server.URL, "http://")+"</value></property></configuration>"), 0o600))
+	h, err := openHadoop("lake", settings, Openings{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	manager, _, err := h.resourceManager(settings.YARN)
+	require.NoError(t, err)
+	_, err = manager.Info(t.Context())
+	require.NoError(t, err)
+	reader, err := logs.New(logs.Options{ResourceManager: manager, HistoryAddress: server.URL, User: "ann", HTTP: h.http})
+	require.NoError(t, err)
+	_, err = reader.Attempts(t.Context(), "application_1_0001")
+	require.Error(t, err, "it is no history server")
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+	require.NoError(t, err)
+	r, err := h.http.Client().Do(q)
+	require.NoError(t, err)
+	require.NoError(t, r.Body.Close())
+	require.Equal(t, int32(1), connections.Load())
+	require.Zero(t, nobody.Load(), "each request says who asks")
 }

@@ -97,7 +97,9 @@ func TestRecordOfWhatWasNotLoaded(t *testing.T) {
 func TestRecordIsTriedForADay(t *testing.T) {
 	b := setup(t)
 	b.request = &job.Request{Spec: json.RawMessage(`{"file":"a.py"}`), User: "ann", Cluster: "local", Digest: "d"}
-	b.load = func() (activities.LoadResult, error) { return activities.LoadResult{}, final(job.CodeInvalid, "cannot be read") }
+	b.load = func() (activities.LoadResult, error) {
+		return activities.LoadResult{}, final(job.CodeInvalid, "cannot be read")
+	}
 	tries := 0
 	b.archive = func(activities.ArchiveInput) error {
 		if tries++; tries < 100 {
