@@ -52,6 +52,7 @@ type flags struct {
 	noSamples bool
 	samples   []string
 	once      bool
+	events    string
 	parts     []string
 	hold      string
 	verbose   bool
@@ -71,6 +72,7 @@ func command() *cobra.Command {
 	cmd.Flags().BoolVar(&f.noSamples, "no-samples", false, "start without sample jobs")
 	cmd.Flags().StringArrayVar(&f.samples, "sample", nil, "run only samples whose names have this in them; may repeat")
 	cmd.Flags().BoolVar(&f.once, "once", false, "exit after the samples; status 0 only if each ended as expected")
+	cmd.Flags().StringVar(&f.events, "events", "", "file for how each sample ended, in the lines of go test -json")
 	cmd.Flags().StringSliceVar(&f.parts, "parts", nil, "temporal, modelmanage, worker, starter or api; may repeat (default: all)")
 	cmd.Flags().StringVar(&f.hold, "hold", "", "block the worker at PHASE[:before|after] of a job and create STATE/held, for fault tests")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log to the terminal instead of STATE/stoker-dev.log")
@@ -135,7 +137,7 @@ func run(ctx context.Context, f flags) error {
 		<-ctx.Done()
 		return nil
 	}
-	jobs, failed, err := showSamples(ctx, s, state, f.samples)
+	jobs, failed, err := showSamples(ctx, s, state, f.samples, f.events)
 	if ctx.Err() != nil {
 		return nil
 	}

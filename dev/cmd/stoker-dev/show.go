@@ -46,8 +46,9 @@ func sampleFiles(s *stack.Stack, state string) (store.Store, string, error) {
 }
 
 // showSamples creates the sample jobs, or those that are named, and shows them
-// until each has ended; it returns how many did not end as expected.
-func showSamples(ctx context.Context, s *stack.Stack, state string, named []string) ([]samples.Sample, int, error) {
+// until each has ended; it returns how many did not end as expected. events, unless "",
+// is a file for how each ended.
+func showSamples(ctx context.Context, s *stack.Stack, state string, named []string, events string) ([]samples.Sample, int, error) {
 	prefix := "sample-" + time.Now().UTC().Format("20060102-150405")
 	st, dir, err := sampleFiles(s, state)
 	if err != nil {
@@ -92,13 +93,21 @@ func showSamples(ctx context.Context, s *stack.Stack, state string, named []stri
 	}
 	failed := 0
 	for _, r := range rows {
-		if r.verdict != "as expected" {
+		if !r.asExpected() {
 			failed++
 		}
 	}
 	fmt.Printf("\n%d of %d samples ended as expected.\n", len(rows)-failed, len(rows))
+	if events != "" {
+		return all, failed, writeEvents(events, rows)
+	}
 	return all, failed, nil
 }
+
+// asExpected is what a row is worth that has ended well.
+const asExpected = "as expected"
+
+func (r *row) asExpected() bool { return r.verdict == asExpected }
 
 func (r *row) update(ctx context.Context, s *stack.Stack) {
 	if r.ended {
@@ -122,7 +131,7 @@ func (r *row) update(ctx context.Context, s *stack.Stack) {
 		if r.phase != string(job.PhaseDone) {
 			return
 		}
-		r.ended, r.verdict = true, "as expected"
+		r.ended, r.verdict = true, asExpected
 		if r.status != r.sample.Status {
 			r.verdict = "expected " + r.sample.Status
 		} else if r.sample.Check != nil {
