@@ -159,7 +159,10 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 		StagingDir: b.url(stagingDir(r.Dir, r.Application)), SubmitTime: r.At,
 		Conf: found.conf, Secrets: secrets, Env: found.env, HadoopConf: hadoopConf, SparkConf: found.files, Runtime: runtime,
 	}
-	label, priority := b.facts.defaults(ctx, in.Queue)
+	label, priority, err := b.facts.defaults(ctx, in.Queue)
+	if err != nil {
+		return submission.Input{}, err
+	}
 	in.NodeLabel = label
 	if _, asked := in.Conf["spark.yarn.priority"]; !asked && priority != 0 {
 		number := int(priority)

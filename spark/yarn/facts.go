@@ -25,6 +25,10 @@ const (
 	limitsAge = time.Minute
 	// queuesAge: operators change queues seldom.
 	queuesAge = time.Minute
+	// queuesAgain is the pause after a scheduler that did not tell.
+	queuesAgain = 5 * time.Second
+	// queuesDeadline bounds the asking, for which submissions wait.
+	queuesDeadline = 10 * time.Second
 )
 
 // facts remembers what a cluster told. Nothing is asked while the lock is held: two who
@@ -37,6 +41,8 @@ type facts struct {
 	limits      submission.Limits
 	limitsUntil time.Time
 	queues      []rm.Queue
+	told        bool  // queues were told at least once
+	untold      error // why nothing is known, where that is for submissions to wait for
 	queuesUntil time.Time
 }
 
@@ -74,37 +80,58 @@ const noLabel = "<DEFAULT_PARTITION>"
 
 // defaults are the node label and the priority that a queue gives to applications
 // without: over REST, unlike by RPC, none cannot be said, so they must be. Where the
-// scheduler does not tell, what it told last counts, else none.
-func (f *facts) defaults(ctx context.Context, queue string) (label string, priority int64) {
+// scheduler does not tell, what it told last counts. If it never told anything, one that
+// is unavailable is an error, as a wrong label would keep applications waiting for ever;
+// one that cannot tell gives none.
+func (f *facts) defaults(ctx context.Context, queue string) (label string, priority int64, err error) {
 	if queue == "" {
 		queue = "default"
 	}
-	found, ok := leaf(f.known(ctx), queue)
+	queues, err := f.known(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	found, ok := leaf(queues, queue)
 	if !ok {
-		return "", 0 // of one name may be several; the scheduler will say so
+		return "", 0, nil // of one name may be several; the scheduler will say so
 	}
 	if label = found.DefaultNodeLabel; label == noLabel {
 		label = ""
 	}
-	return label, found.DefaultPriority
+	return label, found.DefaultPriority, nil
 }
 
-func (f *facts) known(ctx context.Context) []rm.Queue {
+func (f *facts) known(ctx context.Context) ([]rm.Queue, error) {
 	f.mu.Lock()
-	queues, ok := f.queues, time.Now().Before(f.queuesUntil)
+	queues, err, ok := f.queues, f.untold, time.Now().Before(f.queuesUntil)
 	f.mu.Unlock()
 	if ok || f.source == nil {
-		return queues
+		return queues, err
 	}
-	told, err := f.source.Scheduler(ctx)
-	if err != nil {
-		f.logger.Warn("the scheduler does not tell its queues' default labels and priorities", "reason", err.Error())
-		told = queues
+	bounded, cancel := context.WithTimeout(ctx, queuesDeadline)
+	defer cancel()
+	told, err := f.source.Scheduler(bounded)
+	if ctx.Err() != nil {
+		return nil, job.Errorf(job.CodeUnavailable, "ask for the queues' defaults: %w", ctx.Err()) // says nothing about the scheduler
+	}
+	if err != nil && bounded.Err() != nil {
+		err = job.Errorf(job.CodeUnavailable, "the scheduler did not tell its queues within %s: %w", queuesDeadline, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.queues, f.queuesUntil = told, time.Now().Add(queuesAge)
-	return told
+	if err == nil {
+		f.queues, f.told, f.untold, f.queuesUntil = told, true, nil, time.Now().Add(queuesAge)
+		return told, nil
+	}
+	f.logger.Warn("the scheduler does not tell its queues' default labels and priorities", "reason", err.Error())
+	if time.Now().Before(f.queuesUntil) {
+		return f.queues, f.untold // somebody else was told, or failed, meanwhile
+	}
+	f.untold, f.queuesUntil = nil, time.Now().Add(queuesAgain)
+	if !f.told && job.CodeOf(err) == job.CodeUnavailable {
+		f.untold = err
+	}
+	return f.queues, f.untold
 }
 
 // prepare checks an input against the cluster's limits. What is refused by limits that

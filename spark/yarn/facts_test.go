@@ -145,20 +145,80 @@ func TestDefaultsOfQueues(t *testing.T) {
 	}
 }
 
-// A scheduler that does not tell keeps no job back; what it told last counts.
+// cpu are queues whose default label is not none.
+var cpu = []rm.Queue{{Path: "root.default", Name: "default", DefaultNodeLabel: "cpu", Leaf: true}}
+
+// A scheduler that cannot tell keeps no job back. One that is down does, until it has
+// told once: a label that is missing would be in the submission for good.
 func TestSchedulerDoesNotTell(t *testing.T) {
 	t.Parallel()
-	cluster := &told{limits: small, err: job.Errorf(job.CodeUnavailable, "a broken reply")}
+	cluster := &told{limits: small, err: job.Errorf(job.CodeInvalid, "it is none of YARN's own")}
 	f := &facts{source: cluster, logger: slog.New(slog.DiscardHandler)}
-	label, _ := f.defaults(t.Context(), "")
+	label, _, err := f.defaults(t.Context(), "")
+	require.NoError(t, err)
 	require.Empty(t, label)
-	_, _ = f.defaults(t.Context(), "")
+
+	f.queuesUntil, cluster.listing, cluster.err = time.Time{}, 0, job.Errorf(job.CodeUnavailable, "a broken reply")
+	for range 2 {
+		_, _, err = f.defaults(t.Context(), "")
+		require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
+	}
 	require.Equal(t, 1, cluster.listing, "it is not asked for every job")
-	f.queuesUntil, cluster.err = time.Time{}, nil
-	cluster.queues = []rm.Queue{{Path: "root.default", Name: "default", DefaultNodeLabel: "cpu", Leaf: true}}
-	label, _ = f.defaults(t.Context(), "")
+	require.WithinDuration(t, time.Now().Add(queuesAgain), f.queuesUntil, time.Second, "but soon again")
+
+	f.queuesUntil, cluster.err, cluster.queues = time.Time{}, nil, cpu
+	label, _, err = f.defaults(t.Context(), "")
+	require.NoError(t, err)
 	require.Equal(t, "cpu", label)
 	f.queuesUntil, cluster.err = time.Time{}, job.Errorf(job.CodeUnavailable, "gone")
-	label, _ = f.defaults(t.Context(), "")
-	require.Equal(t, "cpu", label)
+	label, _, err = f.defaults(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, "cpu", label, "what it told last counts")
+}
+
+// asks is a Facts whose queues are what a function tells.
+type asks struct {
+	told
+	scheduler func(ctx context.Context) ([]rm.Queue, error)
+}
+
+func (a *asks) Scheduler(ctx context.Context) ([]rm.Queue, error) { return a.scheduler(ctx) }
+
+// Who fails late forgets nothing of what another was told meanwhile; nobody waits without
+// an end, and one who gave up says nothing about the scheduler.
+func TestSlowScheduler(t *testing.T) {
+	t.Parallel()
+	cluster := &asks{}
+	f := &facts{source: cluster, logger: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cluster.scheduler = func(context.Context) ([]rm.Queue, error) {
+		cancel()
+		return nil, ctx.Err()
+	}
+	_, err := f.known(ctx)
+	require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
+
+	cluster.scheduler = func(ctx context.Context) ([]rm.Queue, error) {
+		_, bounded := ctx.Deadline()
+		require.True(t, bounded)
+		cluster.scheduler = func(context.Context) ([]rm.Queue, error) { return cpu, nil }
+		_, err := f.known(ctx)
+		require.NoError(t, err)
+		return nil, job.Errorf(job.CodeUnavailable, "too late")
+	}
+	for range 2 {
+		queues, err := f.known(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, cpu, queues)
+	}
+}
+
+// A submission is not built with defaults that only a scheduler that is down knows.
+func TestBuildWithoutTheScheduler(t *testing.T) {
+	s := newSite(t)
+	s.options.Cluster = &asks{told: told{limits: small}, scheduler: func(context.Context) ([]rm.Queue, error) {
+		return nil, job.Errorf(job.CodeUnavailable, "is down")
+	}}
+	_, err := s.build()
+	require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
 }
