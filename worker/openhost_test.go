@@ -95,24 +95,34 @@ func TestHostOptions(t *testing.T) {
 }
 
 // A configuration of Spark that is in the environment counts where none is set, and it
-// is said which counts.
+// is said which counts, and which is missing.
 func TestSparkConfDir(t *testing.T) {
-	t.Setenv("SPARK_CONF_DIR", "/from/environment")
-	for set, want := range map[string]string{"": "/from/environment", "/etc/spark": "/etc/spark"} {
-		c := onHost(t, func(c *config.Cluster) { c.YARN.SparkConfDir = set })
-		settings := c.Clusters["lake"]
-		h, err := openHadoop("lake", settings, Openings{})
-		require.NoError(t, err)
-		require.Equal(t, want, yarnSettings(settings, h).SparkConfDir)
-		require.Equal(t, want, hostOptions(c, "lake", settings, h).Env["SPARK_CONF_DIR"])
-		for _, mode := range []string{"cluster", "client"} {
-			settings.Spark.DeployMode = mode
-			c.Clusters["lake"] = settings
-			var said bytes.Buffer
-			_, err = OpenClusters(c, []string{"lake"}, Openings{Supervisor: []string{"/bin/true"}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	inEnv, inSettings := t.TempDir(), t.TempDir()
+	gone := filepath.Join(inEnv, "gone")
+	for name, row := range map[string]struct{ env, set, want, said string }{
+		"environment":         {inEnv, "", inEnv, `msg="a configuration of Spark is applied"`},
+		"setting":             {inEnv, inSettings, inSettings, `msg="a configuration of Spark is applied"`},
+		"missing environment": {gone, "", gone, `level=WARN msg="no configuration of Spark is applied: SPARK_CONF_DIR names a directory that is missing"`},
+		"missing setting":     {inEnv, gone, gone, `level=ERROR msg="yarn.sparkConfDir names a directory that is missing"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("SPARK_CONF_DIR", row.env)
+			c := onHost(t, func(c *config.Cluster) { c.YARN.SparkConfDir = row.set })
+			settings := c.Clusters["lake"]
+			h, err := openHadoop("lake", settings, Openings{})
 			require.NoError(t, err)
-			require.Contains(t, said.String(), `msg="a configuration of Spark is applied" cluster=lake dir=`+want)
-		}
+			require.Equal(t, row.want, yarnSettings(settings, h).SparkConfDir)
+			require.Equal(t, row.set == "", yarnSettings(settings, h).SparkConfOfEnv)
+			require.Equal(t, row.want, hostOptions(c, "lake", settings, h).Env["SPARK_CONF_DIR"])
+			for _, mode := range []string{"cluster", "client"} {
+				settings.Spark.DeployMode = mode
+				c.Clusters["lake"] = settings
+				var said bytes.Buffer
+				_, err = OpenClusters(c, []string{"lake"}, Openings{Supervisor: []string{"/bin/true"}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+				require.NoError(t, err)
+				require.Contains(t, said.String(), row.said+" cluster=lake dir="+row.want)
+			}
+		})
 	}
 }
 

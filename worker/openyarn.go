@@ -2,6 +2,8 @@ package worker
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path"
@@ -28,8 +30,10 @@ type hadoopCluster struct {
 	// http makes all requests to the cluster's web servers.
 	http   *hadoop.HTTP
 	stores store.Set
-	// sparkConfDir is the directory of Spark's configuration, "" for none.
+	// sparkConfDir is the directory of Spark's configuration, "" for none; ofEnv:
+	// SPARK_CONF_DIR names it, and it may be missing.
 	sparkConfDir string
+	ofEnv        bool
 }
 
 // dialTimeout bounds how long a web server may take to accept a connection: with
@@ -39,7 +43,7 @@ const dialTimeout = 5 * time.Second
 // openHadoop reads the client configuration and opens the file systems.
 func openHadoop(name string, settings config.Cluster, o Openings) (hadoopCluster, error) {
 	y := settings.YARN
-	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User, sparkConfDir: cmp.Or(y.SparkConfDir, os.Getenv("SPARK_CONF_DIR"))}
+	h := hadoopCluster{confDirs: y.ConfDirs, user: y.User, sparkConfDir: cmp.Or(y.SparkConfDir, os.Getenv("SPARK_CONF_DIR")), ofEnv: y.SparkConfDir == ""}
 	if len(h.confDirs) == 0 {
 		for _, variable := range []string{"HADOOP_CONF_DIR", "YARN_CONF_DIR"} {
 			if dir := os.Getenv(variable); dir != "" && !slices.Contains(h.confDirs, dir) {
@@ -87,6 +91,14 @@ func (h hadoopCluster) aggregatedLogs(logger *slog.Logger) []logs.Folder {
 func (h hadoopCluster) sayApplied(name string, logger *slog.Logger) {
 	if h.sparkConfDir == "" {
 		logger.Info("no configuration of Spark is applied: neither yarn.sparkConfDir nor SPARK_CONF_DIR names one", "cluster", name)
+		return
+	}
+	if _, err := os.Stat(h.sparkConfDir); errors.Is(err, fs.ErrNotExist) {
+		if h.ofEnv {
+			logger.Warn("no configuration of Spark is applied: SPARK_CONF_DIR names a directory that is missing", "cluster", name, "dir", h.sparkConfDir)
+		} else {
+			logger.Error("yarn.sparkConfDir names a directory that is missing", "cluster", name, "dir", h.sparkConfDir)
+		}
 		return
 	}
 	logger.Info("a configuration of Spark is applied", "cluster", name, "dir", h.sparkConfDir)
@@ -162,7 +174,7 @@ func openLauncher(c config.Config, name string, settings config.Cluster, h hadoo
 func yarnSettings(settings config.Cluster, h hadoopCluster) yarn.Settings {
 	y := settings.YARN
 	return yarn.Settings{
-		Queue: y.Queue, SparkVersion: y.SparkVersion, Runtimes: y.Runtimes, SparkConfDir: h.sparkConfDir,
+		Queue: y.Queue, SparkVersion: y.SparkVersion, Runtimes: y.Runtimes, SparkConfDir: h.sparkConfDir, SparkConfOfEnv: h.ofEnv,
 		Python: y.Python, JavaHome: y.JavaHome, JavaMajor: y.JavaMajor, SecretsDir: y.SecretsDir,
 	}
 }

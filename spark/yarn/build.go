@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"path"
 	"sync"
+	"sync/atomic"
 
 	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
@@ -28,6 +28,9 @@ type Settings struct {
 	SparkVersion, Runtimes string
 	// SparkConfDir holds spark-defaults.conf, spark-env.sh and the like; "" is none.
 	SparkConfDir string
+	// SparkConfOfEnv: SPARK_CONF_DIR of the worker's environment names that directory,
+	// which may then be missing.
+	SparkConfOfEnv bool
 	// Python on the cluster's hosts; "" is spark-env.sh's, else python3.
 	Python string
 	// JavaHome and JavaMajor of the cluster's hosts.
@@ -66,6 +69,8 @@ type builder struct {
 	everybody *everybody
 	facts     *facts
 	env       *sparkEnv
+	// withoutConf: the directory of Spark's configuration was missing last.
+	withoutConf atomic.Bool
 
 	mu       sync.Mutex
 	runtimes map[named]foundRuntime
@@ -101,7 +106,7 @@ func (b *builder) Build(ctx context.Context, r Request) (rm.SubmissionContext, e
 	}
 	info, err := b.upload(ctx, path.Join(stagingDir(r.Dir, r.Application), path.Base(plan.ArchiveURL)), plan.Archive)
 	if err != nil {
-		return rm.SubmissionContext{}, fmt.Errorf("upload the application's configuration: %w", err)
+		return rm.SubmissionContext{}, unreachable("upload the application's configuration", err)
 	}
 	return plan.Context(submission.Uploaded{URL: plan.ArchiveURL, Size: info.Size, Modified: info.ModTime.UnixMilli()})
 }

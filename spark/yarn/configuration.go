@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
@@ -56,8 +57,12 @@ func (b *builder) configuration(ctx context.Context, launch spark.Launch) (confi
 	defaults := filepath.Join(dir, fileDefaults)
 	if dir != "" {
 		var err error
-		if found.files, err = readFiles(dir); err != nil {
-			return found, job.Errorf(job.CodeInternal, "read Spark's configuration: %w", err)
+		var missing bool
+		if found.files, missing, err = b.opts.Settings.sparkConf(); err != nil {
+			return found, err
+		}
+		if before := b.withoutConf.Swap(missing); missing && !before {
+			b.opts.Logger.Warn("no configuration of Spark is applied: SPARK_CONF_DIR names a directory that is missing", "dir", dir)
 		}
 		if found.conf, err = readDefaults(defaults, found.files[fileDefaults]); err != nil {
 			return found, err
@@ -117,9 +122,9 @@ func (b *builder) configuration(ctx context.Context, launch spark.Launch) (confi
 func NamedSpark(s Settings, profile map[string]string) (string, error) {
 	conf := map[string]string{}
 	if name := filepath.Join(s.SparkConfDir, fileDefaults); s.SparkConfDir != "" {
-		files, err := readFiles(s.SparkConfDir)
+		files, _, err := s.sparkConf()
 		if err != nil {
-			return "", job.Errorf(job.CodeInternal, "read Spark's configuration: %w", err)
+			return "", err
 		}
 		if conf, err = readDefaults(name, files[fileDefaults]); err != nil {
 			return "", err
@@ -130,13 +135,29 @@ func NamedSpark(s Settings, profile map[string]string) (string, error) {
 	return cmp.Or(archive, jars), nil
 }
 
+// sparkConf reads the files of Spark's configuration. A directory that is missing is a
+// mistake where Stoker's own configuration names it; an environment may be left over
+// from a Spark that is gone.
+func (s Settings) sparkConf() (files map[string][]byte, missing bool, err error) {
+	files, err = readFiles(s.SparkConfDir)
+	switch {
+	case err == nil:
+		return files, false, nil
+	case errors.Is(err, fs.ErrNotExist) && s.SparkConfOfEnv:
+		return nil, true, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, false, job.Errorf(job.CodeInvalid, "read Spark's configuration, yarn.sparkConfDir: %w", err)
+	}
+	return nil, false, unreachable("read Spark's configuration", err)
+}
+
 // readDefaults reads spark-defaults.conf for applications that are sent to YARN in
 // cluster mode: options of spark-submit that say so replace what stands there. A key
 // that spark-submit would heed and Stoker can't is an error.
 func readDefaults(name string, data []byte) (map[string]string, error) {
 	conf, err := submission.ParseDefaults(data)
 	if err != nil {
-		return nil, job.Errorf(job.CodeInternal, "read %s: %w", name, err)
+		return nil, job.Errorf(job.CodeInvalid, "read %s: %w", name, err)
 	}
 	delete(conf, "spark.master")
 	delete(conf, "spark.submit.deployMode")
@@ -171,8 +192,8 @@ func readFiles(dirs ...string) (map[string][]byte, error) {
 				continue
 			}
 			data, err := os.ReadFile(name)
-			if errors.Is(err, fs.ErrPermission) {
-				continue // a keytab beside the configuration
+			if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+				continue // a keytab beside the configuration; one that was there just now
 			}
 			if err != nil {
 				return nil, err

@@ -1,6 +1,11 @@
 package yarn
 
 import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +16,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // gateway is what Cloudera puts on its gateways, in short.
@@ -261,6 +267,92 @@ func TestDefaultsThatCannotBeApplied(t *testing.T) {
 		require.Contains(t, said, want)
 	}
 	require.NotContains(t, said, "not.spark")
+}
+
+// A configuration that is not there is nobody's outage: what Stoker's own names is
+// refused, and what is left over in the worker's environment counts for nothing.
+func TestConfigurationThatIsMissing(t *testing.T) {
+	s := newSite(t)
+	var said bytes.Buffer
+	s.options.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	gone := filepath.Join(t.TempDir(), "gone")
+	s.options.Settings.SparkConfDir = gone
+	require.Contains(t, s.refused(), "yarn.sparkConfDir: open "+gone)
+	_, err := NamedSpark(s.options.Settings, nil)
+	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
+
+	s.options.Settings.SparkConfOfEnv = true
+	b, err := NewBuilder(s.options)
+	require.NoError(t, err)
+	for range 2 {
+		_, err = b.Build(t.Context(), s.request)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, strings.Count(said.String(), `level=WARN msg="no configuration of Spark is applied`))
+	named, err := NamedSpark(s.options.Settings, nil)
+	require.NoError(t, err)
+	require.Empty(t, named)
+
+	s.write(gone, "a file")
+	s.refused()
+	s.options.Settings.SparkConfOfEnv = false
+	s.sparkConf(map[string]string{"spark-defaults.conf": "spark.x \\u00zz\n"})
+	require.Contains(t, s.refused(), "/spark-defaults.conf: ")
+}
+
+// deaf is a store that fails where names end so.
+type deaf struct {
+	store.Store
+	names string
+	err   error
+}
+
+func (d deaf) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	if strings.HasSuffix(name, d.names) {
+		return nil, d.err
+	}
+	return d.Store.Open(ctx, name)
+}
+
+func (d deaf) Stat(ctx context.Context, name string) (store.Info, error) {
+	if strings.HasSuffix(name, d.names) {
+		return store.Info{}, d.err
+	}
+	return d.Store.Stat(ctx, name)
+}
+
+func (d deaf) Create(ctx context.Context, name string, data []byte, mode fs.FileMode) error {
+	if strings.HasSuffix(name, d.names) {
+		return d.err
+	}
+	return d.Store.Create(ctx, name, data, mode)
+}
+
+func (d deaf) Glob(ctx context.Context, pattern string) ([]store.Info, error) {
+	if strings.HasSuffix(pattern, d.names) {
+		return nil, d.err
+	}
+	return d.Store.Glob(ctx, pattern)
+}
+
+// What a file system forbids stays forbidden; whatever else it does not do is an outage,
+// and no defect.
+func TestFileSystemFails(t *testing.T) {
+	t.Parallel()
+	for _, names := range []string{"main.py", "3.5.json", "libs.zip", "/x*.jar", "__spark_conf__.zip"} {
+		for want, err := range map[job.Code]error{job.CodeUnauthorized: fs.ErrPermission, job.CodeUnavailable: errRefused} {
+			t.Run(names+" "+string(want), func(t *testing.T) {
+				s := newSite(t)
+				if names == "/x*.jar" {
+					s.sparkConf(map[string]string{"spark-defaults.conf": "spark.jars hdfs://nn:9000/x*.jar\n"})
+				}
+				s.options.Store = deaf{s.options.Store, names, err}
+				_, failed := s.build()
+				require.Equal(t, want, job.CodeOf(failed), "%v", failed)
+				require.ErrorIs(t, failed, err)
+			})
+		}
+	}
 }
 
 // A job's own tags and the cluster's stand beside Stoker's, and none passes for one of

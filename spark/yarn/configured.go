@@ -3,7 +3,6 @@ package yarn
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/url"
 	"os"
 	"path"
@@ -84,7 +83,7 @@ func (r *resolving) pattern(from, name string) []submission.Resource {
 func (r *resolving) matching(from, pattern, alias string) []submission.Resource {
 	matches, err := r.b.opts.Store.Glob(r.ctx, path.Clean(pattern))
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("%s: look for %s: %w", from, pattern, err))
+		r.errs = append(r.errs, unreachable(from+": look for "+pattern, err))
 		return nil
 	}
 	var found []submission.Resource
@@ -139,7 +138,7 @@ func (r *resolving) send(from, name, alias string) submission.Resource {
 	sum := sha256.Sum256([]byte(path.Dir(name)))
 	there, err := r.b.upload(r.ctx, path.Join(r.staging, "host-"+hex.EncodeToString(sum[:4]), path.Base(name)), content)
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("%s: upload %s: %w", from, name, err))
+		r.errs = append(r.errs, unreachable(from+": upload "+name, err))
 		return submission.Resource{}
 	}
 	return r.resource(there, alias)

@@ -24,6 +24,19 @@ func (b *builder) url(name string) string {
 	return root.String()
 }
 
+// unreachable says what a file system did not do: what is forbidden stays so, all else
+// may pass.
+func unreachable(what string, err error) error {
+	var known *job.Error
+	switch {
+	case errors.As(err, &known):
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, fs.ErrPermission):
+		return job.Errorf(job.CodeUnauthorized, "%s: %w", what, err)
+	}
+	return job.Errorf(job.CodeUnavailable, "%s: %w", what, err)
+}
+
 // schemeLocal is of files that every node has.
 const schemeLocal = "local:"
 
@@ -59,7 +72,7 @@ func (r *resolving) one(name string) submission.Resource {
 	}
 	info, err := r.stat(name)
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("look at %s: %w", name, err))
+		r.errs = append(r.errs, unreachable("look at "+name, err))
 		return submission.Resource{}
 	}
 	return r.resource(info, alias)
@@ -82,7 +95,7 @@ func (r *resolving) stat(name string) (store.Info, error) {
 func (r *resolving) resource(info store.Info, alias string) submission.Resource {
 	public, err := r.b.everybody.mayRead(r.ctx, info)
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("look who may read %s: %w", info.Path, err))
+		r.errs = append(r.errs, unreachable("look who may read "+info.Path, err))
 	}
 	return submission.Resource{
 		URL: r.b.url(info.Path), Name: alias, Size: info.Size, Modified: info.ModTime.UnixMilli(), Public: public,
@@ -107,7 +120,7 @@ func (r *resolving) tree(dir string) []submission.Resource {
 			return
 		}
 		if err != nil {
-			r.errs = append(r.errs, fmt.Errorf("list %s: %w", at, err))
+			r.errs = append(r.errs, unreachable("list "+at, err))
 			return
 		}
 		for _, entry := range entries {

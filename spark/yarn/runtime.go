@@ -126,7 +126,7 @@ func (b *builder) lookForRuntime(ctx context.Context, where named) (submission.R
 	elsewhere := where.archive != "" || where.jars != ""
 	isStaged := err == nil
 	if err != nil && (!elsewhere || job.CodeOf(err) != job.CodeNotFound) {
-		return submission.Runtime{}, err
+		return submission.Runtime{}, unreachable("look for the staged Spark", err)
 	}
 	r := resolving{ctx: ctx, b: b}
 	found := submission.Runtime{

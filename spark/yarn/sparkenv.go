@@ -83,7 +83,7 @@ func (s *sparkEnv) read(ctx context.Context, dir string, confDirs []string) (env
 		}
 		data, reading := os.ReadFile(name)
 		if reading != nil {
-			return nil, nil, job.Errorf(job.CodeInternal, "read Spark's configuration: %w", reading)
+			return nil, nil, unreachable("read Spark's configuration", reading)
 		}
 		env, warnings = submission.ParseEnv(data)
 		warnings = append([]string{fmt.Sprintf("%s could not be run by bash, so only its plain assignments count: %v", name, err)}, warnings...)
@@ -96,7 +96,7 @@ func ignoreMissing(err error) error {
 	if err == nil || os.IsNotExist(err) {
 		return nil
 	}
-	return job.Errorf(job.CodeInternal, "read Spark's configuration: %w", err)
+	return unreachable("read Spark's configuration", err)
 }
 
 // run sources the file in a shell of its own and returns what is other than before.
