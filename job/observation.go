@@ -49,6 +49,9 @@ type Observation struct {
 	// Restarted: the application ended because its host, container or service
 	// was restarted, which is an infrastructure failure, not a lost job.
 	Restarted bool `json:"restarted,omitempty"`
+	// NoRoom: the cluster refused the application for want of room, so another attempt is
+	// no retry.
+	NoRoom bool `json:"noRoom,omitempty"`
 	// Released: the attempt's files were cleaned away already, status file and
 	// outputs included, so this alone no longer says how the job ended.
 	Released bool `json:"released,omitempty"`

@@ -24,7 +24,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 		return nil
 	}
 	return workflow.NewContinueAsNewError(ctx, TypeSparkBatchJob, Input{Key: b.key, Request: b.request, Adopt: b.adopted, Carry: &Carry{
-		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Application: b.application,
+		Spec: b.spec, Digest: b.digest, Attempt: b.attempt, Crowded: b.crowded, Application: b.application,
 		Phase: b.phase, PhaseSince: b.stay.since, Observation: b.observation, Looks: b.looks, Watched: b.watched, Absences: b.absences, Turn: b.turn,
 		StartedAt: b.startedAt, WaitingAt: b.waitingAt, RunningAt: b.runningAt, DeadlineAt: b.deadlineAt,
 		OutageSince: b.outageSince, Reported: b.reporter.reported, Attributes: b.attrs,
@@ -34,7 +34,7 @@ func (b *batchJob) continueAsNew(ctx workflow.Context) error {
 // resume takes over from the run before. Only watching is ever continued.
 func (b *batchJob) resume(c Carry) {
 	b.spec, b.digest, b.loaded, b.valid = c.Spec, c.Digest, true, true
-	b.attempt, b.application = c.Attempt, c.Application
+	b.attempt, b.crowded, b.application = c.Attempt, c.Crowded, c.Application
 	b.reserved, b.staged, b.sent = true, true, true
 	b.phase, b.observation = c.Phase, c.Observation
 	b.looks, b.absences, b.turn = c.Looks, c.Absences, c.Turn

@@ -124,6 +124,7 @@ type Carry struct {
 	Spec        job.Spec        `json:"spec"`
 	Digest      string          `json:"digest"`
 	Attempt     int             `json:"attempt"`
+	Crowded     int             `json:"crowded,omitempty"`
 	Application string          `json:"application"`
 	Phase       job.Phase       `json:"phase"`
 	PhaseSince  time.Time       `json:"phaseSince,omitzero"`

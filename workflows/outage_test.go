@@ -90,6 +90,27 @@ func TestAnOutageBeforeTheLaunchEndsFailedInfrastructure(t *testing.T) {
 	require.Zero(t, b.count("submit"))
 }
 
+// An attempt that the cluster had no room for is no retry, but there is an end to them.
+func TestNoRoomIsNoRetry(t *testing.T) {
+	refused := job.Observation{State: job.StateFailed, Began: job.BeganNo, NoRoom: true, Raw: "queue q is full"}
+	t.Run("then there is", func(t *testing.T) {
+		b := setup(t)
+		b.spec.Retry.InfrastructureRetries = 0
+		b.observe = b.observing(refused, refused, job.Observation{State: job.StateSucceeded, Began: job.BeganYes, Driver: returned})
+		b.run()
+		require.Equal(t, job.ResultSucceeded, b.outcome().Result)
+		require.Equal(t, 3, b.count("submit"))
+	})
+	t.Run("never", func(t *testing.T) {
+		b := setup(t)
+		b.spec.Retry.InfrastructureRetries = 1
+		b.observe = b.observing(refused)
+		b.run()
+		require.Equal(t, job.ClassInfrastructure, b.outcome().Class)
+		require.Equal(t, 1+1+mostCrowded, b.count("submit"))
+	})
+}
+
 func TestKillNotConfirmedIsSaid(t *testing.T) {
 	b := setup(t)
 	b.observe = b.observing(job.Observation{State: job.StateRunning})

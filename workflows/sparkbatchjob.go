@@ -51,9 +51,11 @@ type batchJob struct {
 
 	phase job.Phase
 	// stay is timed for metrics, and counts is how many counts there were.
-	stay        stay
-	counts      int
-	attempt     int
+	stay    stay
+	counts  int
+	attempt int
+	// crowded counts attempts that the cluster had no room for, which are no retries.
+	crowded     int
 	application string
 	// reserved: this attempt may exist on the cluster, so an end goes through kill.
 	reserved bool
@@ -184,7 +186,10 @@ func (b *batchJob) work(ctx, closing workflow.Context) (job.Outcome, error) {
 		if err != nil {
 			return job.Outcome{}, err
 		}
-		if b.settled || b.stop.asked() || b.unconfirmed || b.adopted || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt) {
+		if b.observation.NoRoom && b.crowded < mostCrowded {
+			b.crowded++
+		}
+		if b.settled || b.stop.asked() || b.unconfirmed || b.adopted || !b.spec.Retry.May(outcome, b.observation.Began, b.attempt-b.crowded) {
 			return outcome, nil
 		}
 		if !b.retire(closing) {
@@ -195,6 +200,10 @@ func (b *batchJob) work(ctx, closing workflow.Context) (job.Outcome, error) {
 		b.nextAttempt()
 	}
 }
+
+// mostCrowded bounds attempts that are not counted: a cluster may refuse for another
+// reason than the one that shows.
+const mostCrowded = 10
 
 // try makes one attempt: at most one application.
 func (b *batchJob) try(ctx, closing workflow.Context) (job.Outcome, error) {

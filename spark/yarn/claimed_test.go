@@ -205,6 +205,32 @@ func TestClaimedLaunchesOnce(t *testing.T) {
 	require.Equal(t, 1, b.starts())
 }
 
+// A program without Stoker's driver that fails has failed, and one that is forgotten is
+// looked for in the history by YARN's id, not by the name of its reservation.
+func TestClaimedProgram(t *testing.T) {
+	b := setupClaimed(t)
+	asked := make(chan string, 10)
+	b.opts.History = historyFunc(func(id string) bool { asked <- id; return true })
+	b.c = b.openClaimed()
+	b.prepare(b.attempt, false)
+	require.NoError(t, b.c.Submit(t.Context(), b.attempt))
+	id, err := jobDir{store: b.opts.Store, path: b.dir()}.acknowledgedID(t.Context())
+	require.NoError(t, err)
+	b.rm.set(id, "FINISHED", "FAILED")
+	o := b.look()
+	require.Equal(t, job.StateFailed, o.State)
+	require.Equal(t, job.ClassApplication, job.Decide(job.Evidence{Observation: o}).Class)
+	b.rm.forget(id)
+	o = b.look()
+	require.Equal(t, job.StateAbsent, o.State)
+	require.Equal(t, job.BeganYes, o.Began)
+	require.Equal(t, id, <-asked)
+}
+
+type historyFunc func(id string) bool
+
+func (f historyFunc) Ran(_ context.Context, id string) (bool, error) { return f(id), nil }
+
 // A spark-submit that failed is never started again, and with the fence set
 // nothing can begin; without one nobody knows.
 func TestClaimedFailedLaunch(t *testing.T) {

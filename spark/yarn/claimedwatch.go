@@ -45,7 +45,7 @@ func (c *Claimed) Observe(ctx context.Context, attempt job.Attempt) (job.Observa
 	if o.State == job.StatePending || o.State == job.StateRunning {
 		return o, nil
 	}
-	if err := c.m.addEvidence(ctx, dir, *reservation, &o); err != nil {
+	if err := c.m.addEvidence(ctx, dir, *reservation, id, &o); err != nil {
 		return job.Observation{}, c.m.unavailable("read what the driver of "+attempt.String()+" wrote", err)
 	}
 	if o.State == job.StateAbsent && o.Began == job.BeganUnknown && submitting.State == job.StateAbsent && submitting.Began == job.BeganNo {

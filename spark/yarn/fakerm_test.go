@@ -43,8 +43,6 @@ type fakeRM struct {
 	completed int
 	// queue is the scheduler's only one, nil for a scheduler that does not tell.
 	queue map[string]any
-	// onSubmit, if not nil, runs when an application is taken or refused.
-	onSubmit func()
 }
 
 type fakeApp struct {
@@ -150,9 +148,6 @@ func (f *fakeRM) submit(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	if f.apps[s.ID] != nil {
 		return
-	}
-	if f.onSubmit != nil {
-		f.onSubmit()
 	}
 	state := "ACCEPTED"
 	switch {

@@ -238,6 +238,99 @@ func TestSendingProgramAgain(t *testing.T) {
 	}
 }
 
+// A Submit that stands still while another one sends the application, which comes and
+// goes, does not send it again.
+func TestSubmitThatStoodStill(t *testing.T) {
+	t.Parallel()
+	for name, died := range map[string]bool{"the other has recorded it": false, "the other died before": true} {
+		t.Run("before its intent, "+name, func(t *testing.T) {
+			b := setup(t)
+			id := b.stage()
+			b.put(spark.FileLaunch, `{"name":"a job","main":"a.jar","class":"Main"}`)
+			other := b.opts
+			if died {
+				other.Hold = func(_ context.Context, point string) {
+					if point == holdLaunch {
+						panic(errors.New("died"))
+					}
+				}
+			}
+			b.opts.Builder = meanwhile{b.opts.Builder, func() {
+				m, err := New(other)
+				require.NoError(t, err)
+				func() {
+					defer func() { _ = recover() }()
+					_ = m.Submit(t.Context(), b.attempt)
+				}()
+				b.rm.forget(id)
+			}}
+			err := b.open().Submit(t.Context(), b.attempt)
+			if died {
+				require.Equal(t, job.CodeConflict, job.CodeOf(err), "%v", err)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, 1, b.rm.taken(id))
+		})
+	}
+	t.Run("behind its intent", func(t *testing.T) {
+		b := setup(t)
+		id := b.stage()
+		b.opts.Hold = func(_ context.Context, point string) {
+			if point == holdIntent {
+				b.opts.Hold = nil
+				require.NoError(t, b.open().Submit(t.Context(), b.attempt))
+				b.rm.forget(id)
+			}
+		}
+		require.NoError(t, b.open().Submit(t.Context(), b.attempt))
+		require.Equal(t, 1, b.rm.taken(id))
+	})
+}
+
+// meanwhile does something while a submission is built.
+type meanwhile struct {
+	Builder
+	do func()
+}
+
+func (m meanwhile) Build(ctx context.Context, r Request) (rm.SubmissionContext, error) {
+	m.do()
+	return m.Builder.Build(ctx, r)
+}
+
+// What a moment's failure keeps from being known is asked again, and decides nothing.
+func TestSendingAgainWhileSomethingFails(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"/conf": "/conf", "statistics": "/ws/v1/cluster/appstatistics"} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t, func(o *Options) {
+				o.Hold = func(_ context.Context, point string) {
+					if point == holdIntent {
+						panic(errors.New("died"))
+					}
+				}
+			})
+			id := b.stage()
+			b.put(spark.FileLaunch, `{"name":"a job","main":"a.jar","class":"Main"}`)
+			require.PanicsWithError(t, "died", func() { _ = b.submit() })
+			b.opts.Hold = nil
+			b.rm.properties = map[string]string{"yarn.resourcemanager.max-completed-applications": "5"}
+			b.rm.before = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == path {
+					w.WriteHeader(http.StatusBadGateway)
+					return true
+				}
+				return false
+			}
+			require.Equal(t, job.CodeUnavailable, job.CodeOf(b.open().Submit(t.Context(), b.attempt)))
+			b.rm.before = nil
+			require.NoError(t, b.open().Submit(t.Context(), b.attempt))
+			require.Equal(t, 1, b.rm.taken(id))
+		})
+	}
+}
+
 // history says the same of all applications.
 type history struct {
 	ran bool

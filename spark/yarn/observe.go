@@ -62,7 +62,7 @@ func (m *Manager) observe(
 	if o.State == job.StatePending || o.State == job.StateRunning {
 		return o, nil
 	}
-	if err := m.addEvidence(ctx, dir, *reservation, &o); err != nil {
+	if err := m.addEvidence(ctx, dir, *reservation, reservation.Application, &o); err != nil {
 		return job.Observation{}, m.unavailable("read what the driver of "+attempt.String()+" wrote", err)
 	}
 	return o, nil
@@ -136,7 +136,8 @@ func rawWords(app rm.Application) string {
 
 // addEvidence adds what lies in the job directory: whether user code began, how
 // it ended by the driver's own word, whether anything is left to collect.
-func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservation, o *job.Observation) error {
+// id is YARN's of the application, "" if none is known.
+func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservation, id string, o *job.Observation) error {
 	released, err := dir.exists(ctx, spark.FileReleased)
 	if err != nil {
 		return err
@@ -156,8 +157,8 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 	case launch != nil && launch.PythonDriver, launch == nil && fenced: // no other program heeds the fence
 		o.Began = job.BeganNo
 	}
-	if o.State == job.StateFailed && o.Began == job.BeganUnknown {
-		if err := m.noAttempt(ctx, r.Application, o); err != nil {
+	if o.State == job.StateFailed && o.Began != job.BeganYes && id == r.Application {
+		if err := m.noAttempt(ctx, dir, id, o); err != nil {
 			return err
 		}
 	}
@@ -173,32 +174,38 @@ func (m *Manager) addEvidence(ctx context.Context, dir jobDir, r spark.Reservati
 		if !status.End.IsZero() {
 			o.EndedAt = status.End
 		}
-		return m.absent(ctx, dir, r, launch, o)
+		return m.absent(ctx, dir, r, id, launch, o)
 	}
 	return nil
 }
 
-// noAttempt: what has failed without an attempt never began.
-func (m *Manager) noAttempt(ctx context.Context, id string, o *job.Observation) error {
+// noAttempt: what has failed without an attempt never began, and perhaps there was no
+// room for it.
+func (m *Manager) noAttempt(ctx context.Context, dir jobDir, id string, o *job.Observation) error {
 	attempts, err := m.opts.ResourceManager.Attempts(ctx, id)
 	if job.CodeOf(err) == job.CodeNotFound {
 		return nil // forgotten meanwhile
 	}
-	if err == nil && len(attempts) == 0 {
-		o.Began = job.BeganNo
+	if err != nil || len(attempts) > 0 {
+		return err
 	}
+	o.Began = job.BeganNo
+	acknowledged, err := readJSON[note](ctx, dir, spark.FileAcknowledged)
+	o.NoRoom = acknowledged != nil && acknowledged.Reason == reasonNoRoom
 	return err
 }
 
 // absent decides how final it is that the ResourceManager does not know an
 // application: "never began" holds only if it can no longer begin.
-func (m *Manager) absent(ctx context.Context, dir jobDir, r spark.Reservation, launch *spark.Launch, o *job.Observation) error {
+func (m *Manager) absent(
+	ctx context.Context, dir jobDir, r spark.Reservation, id string, launch *spark.Launch, o *job.Observation,
+) error {
 	if o.Began == job.BeganYes {
 		return nil
 	}
-	if launch != nil && !launch.PythonDriver && m.ran(ctx, r.Application) {
+	if id != "" && launch != nil && !launch.PythonDriver && m.ran(ctx, id) {
 		o.Began = job.BeganYes
-		o.Raw = fmt.Sprintf("the ResourceManager does not know %s any more, but logs of it are kept: it ran", r.Application)
+		o.Raw = fmt.Sprintf("the ResourceManager does not know %s any more, but logs of it are kept: it ran", id)
 		return nil
 	}
 	now := time.Now() // before the looks: an intent that is written after them comes too late

@@ -35,7 +35,13 @@ func (s *sending) neverTaken(ctx context.Context) error {
 		return err
 	}
 	restarted := !s.startedOn.IsZero() && !info.StartedOn.Equal(s.startedOn)
-	if restarted && !s.m.recovers(ctx) {
+	recovers := true
+	if restarted {
+		if recovers, err = s.m.recovers(ctx); err != nil {
+			return err
+		}
+	}
+	if !recovers {
 		return job.Errorf(job.CodeConflict, "the ResourceManager was restarted without recovery after %s may have been sent, so nobody knows whether it ran", id)
 	}
 	// A taken application that ended and was forgotten has removed its staging
@@ -78,13 +84,16 @@ func (m *Manager) ran(ctx context.Context, id string) bool {
 
 // recovers reports whether the ResourceManager keeps applications over a restart, by
 // its own word where it tells: the client's configuration may say otherwise.
-func (m *Manager) recovers(ctx context.Context) bool {
+func (m *Manager) recovers(ctx context.Context) (bool, error) {
 	said, err := m.opts.ResourceManager.Property(ctx, "yarn.resourcemanager.recovery.enabled")
-	if err != nil {
-		return m.opts.Recovery
+	switch {
+	case job.CodeOf(err) == job.CodeUnavailable:
+		return false, err
+	case err != nil:
+		return m.opts.Recovery, nil //nolint:nilerr // it does not tell
 	}
 	recovers, err := strconv.ParseBool(said)
-	return err == nil && recovers
+	return err == nil && recovers, nil //nolint:nilerr // nor is that an answer
 }
 
 // clockMargin is how far the clocks of worker and ResourceManager may be apart.
@@ -114,7 +123,10 @@ func (m *Manager) remembers(ctx context.Context, since time.Time, restarted bool
 	}
 	said, err := m.opts.ResourceManager.Property(ctx, "yarn.resourcemanager.max-completed-applications")
 	if err != nil {
-		return false, nil //nolint:nilerr // it does not say how many it keeps
+		if job.CodeOf(err) == job.CodeUnavailable {
+			return false, err
+		}
+		return false, nil // it does not say how many it keeps
 	}
 	kept, err := strconv.ParseInt(said, 10, 64)
 	return err == nil && known < kept, nil

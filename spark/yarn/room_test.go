@@ -1,7 +1,9 @@
 package yarn
 
 import (
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +60,61 @@ func TestRoomInQueue(t *testing.T) {
 	}
 }
 
+// What was let through since the scheduler was asked counts, too.
+func TestRoomIsTakenOnce(t *testing.T) {
+	b := setup(t)
+	b.rm.queue = queueOf(1, 3, 3, nil)
+	for range 2 {
+		require.NoError(t, b.m.room(t.Context(), "root.default"))
+	}
+	require.ErrorIs(t, b.m.room(t.Context(), "default"), spark.ErrBusy)
+}
+
+// A scheduler that does not tell is left alone for a while, and holds no launch up.
+func TestSchedulerThatFails(t *testing.T) {
+	b := setup(t)
+	asked := 0
+	b.rm.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/scheduler") {
+			return false
+		}
+		asked++
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	b.stage()
+	require.NoError(t, b.submit())
+	require.NoError(t, b.m.room(t.Context(), "default"))
+	require.Equal(t, 1, asked)
+	// Of an application that was refused it is asked all the same.
+	_, err := b.m.crowded(t.Context(), "default")
+	require.Equal(t, job.CodeUnavailable, job.CodeOf(err))
+	require.Equal(t, 2, asked)
+}
+
+// A queue that has refused an application may have room again a moment later.
+func TestCrowded(t *testing.T) {
+	for name, row := range map[string]struct {
+		queue map[string]any
+		want  bool
+	}{
+		"just below its limit":    {queueOf(95, 100, 100, nil), true},
+		"well below it":           {queueOf(80, 100, 100, nil), false},
+		"a small one":             {queueOf(0, 1, 1, nil), true},
+		"no limit":                {map[string]any{"queueName": "default", "queuePath": "root.default"}, false},
+		"the user's":              {queueOf(95, 1000, 100, map[string]int{"ann": 95}), true},
+		"one that takes none now": {map[string]any{"queueName": "default", "queuePath": "root.default", "state": "STOPPED", "maxApplications": 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.rm.queue = row.queue
+			got, err := b.m.crowded(t.Context(), "root.default")
+			require.NoError(t, err)
+			require.Equal(t, row.want, got)
+		})
+	}
+}
+
 // An application that was refused because its queue filled up meanwhile never began,
 // whatever the program, and may be tried again.
 func TestQueueFilledUpMeanwhile(t *testing.T) {
@@ -65,11 +122,11 @@ func TestQueueFilledUpMeanwhile(t *testing.T) {
 	b.stage()
 	b.put(spark.FileLaunch, `{"name":"a job","main":"a.jar","class":"Main"}`)
 	b.rm.refuses, b.rm.queue = true, queueOf(0, 1, 1, nil)
-	b.rm.onSubmit = func() { b.rm.queue = queueOf(1, 1, 1, nil) }
 	require.NoError(t, b.submit())
 	o := b.observe()
 	require.Equal(t, job.StateFailed, o.State)
 	require.Equal(t, job.BeganNo, o.Began)
+	require.True(t, o.NoRoom)
 	require.Equal(t, job.ClassInfrastructure, job.Decide(job.Evidence{Observation: o}).Class)
 }
 

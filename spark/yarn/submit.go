@@ -67,11 +67,17 @@ func (m *Manager) Submit(ctx context.Context, attempt job.Attempt) error {
 	if err := m.room(ctx, submission.Queue); err != nil {
 		return err
 	}
-	if err := s.intend(ctx); err != nil {
+	if err := s.intend(ctx); errors.Is(err, fs.ErrExist) {
+		// Another Submit of this attempt is under way, or was while this one stood still:
+		// its application may have come and gone.
+		if sent, err := s.meet(ctx); sent || err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	m.opts.Hold(ctx, holdIntent)
-	if err := s.wanted(ctx); err != nil {
+	if sent, err := s.wanted(ctx); sent || err != nil {
 		return err
 	}
 	if err := m.opts.ResourceManager.Submit(ctx, submission); err != nil {
@@ -159,17 +165,28 @@ func (s *sending) sent(ctx context.Context) (bool, error) {
 	return true, s.acknowledge(ctx, app, app.Name)
 }
 
-// wanted: nobody revoked the attempt, and its time has not passed. It is the
-// last look before the request goes out.
-func (s *sending) wanted(ctx context.Context) error {
-	revoked, err := s.dir.exists(ctx, spark.FileRevoked)
+// meet looks anew at an attempt that another Submit has begun to send.
+func (s *sending) meet(ctx context.Context) (sent bool, err error) {
+	if err := s.look(ctx); err != nil {
+		return false, err
+	}
+	if sent, err := s.sent(ctx); sent || err != nil {
+		return sent, err
+	}
+	return false, s.mayBeSent(ctx)
+}
+
+// wanted: nobody revoked the attempt, and its time has not passed. It is the last look
+// before the request goes out. sent is true if another Submit was faster.
+func (s *sending) wanted(ctx context.Context) (sent bool, err error) {
+	held, err := s.dir.contents(ctx)
 	switch {
 	case err != nil:
-		return s.m.unavailable("look for a revocation of "+s.attempt.String(), err)
-	case revoked, time.Now().After(s.reservation.NotAfter):
-		return spark.ErrRevoked
+		return false, s.m.unavailable("look for a revocation of "+s.attempt.String(), err)
+	case held.has(spark.FileRevoked), time.Now().After(s.reservation.NotAfter):
+		return false, spark.ErrRevoked
 	}
-	return nil
+	return held.has(spark.FileAcknowledged), nil
 }
 
 // mayBeSent: it was never sent, or what was sent was provably never taken.
@@ -223,21 +240,17 @@ func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, e
 	return submission, err
 }
 
-// intend writes down that the application is about to be sent.
+// intend writes down that the application is about to be sent. It returns fs.ErrExist if
+// somebody else has.
 func (s *sending) intend(ctx context.Context) error {
 	if s.before != nil {
 		return nil
 	}
 	err := s.dir.create(ctx, spark.FileIntent, intent{Application: s.reservation.Application, StartedOn: s.startedOn, At: time.Now().UTC()})
-	if errors.Is(err, fs.ErrExist) {
-		// Another Submit of this attempt is under way; its request and ours are one
-		// to the ResourceManager.
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return s.m.unavailable("write the intent of "+s.attempt.String(), err)
 	}
-	return nil
+	return err
 }
 
 // The pause between two looks at an application that was sent, which is saved within
@@ -255,7 +268,7 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 		app, err := s.m.opts.ResourceManager.Application(ctx, s.reservation.Application)
 		switch {
 		case job.CodeOf(err) == job.CodeNotFound && !resent:
-			if err := s.wanted(ctx); err != nil {
+			if sent, err := s.wanted(ctx); sent || err != nil {
 				return err
 			}
 			// It was restarted before it saved, or this process stood still for so long
@@ -287,32 +300,40 @@ func (s *sending) acknowledge(ctx context.Context, app rm.Application, name stri
 		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s, is called %q and has tags %q",
 			app.ID, s.m.opts.Cluster, app.User, job.Head(app.Name, job.MaxWord), app.Tags)
 	}
-	if err := s.refused(ctx, app); err != nil {
+	reason, err := s.refused(ctx, app)
+	if err != nil {
 		return err
 	}
-	err := s.dir.mark(ctx, spark.FileAcknowledged, note{Application: app.ID, At: time.Now().UTC()})
+	err = s.dir.mark(ctx, spark.FileAcknowledged, note{Application: app.ID, Reason: reason, At: time.Now().UTC()})
 	if err != nil {
 		return s.m.unavailable("record the launch of "+s.attempt.String(), err)
 	}
 	return nil
 }
 
+// reasonNoRoom is noted of an application that its queue had no room for.
+const reasonNoRoom = "no room in its queue"
+
 // refused tells an application that the scheduler did not take, such as for an
 // unknown queue, from one that ran and failed: it has failed without an attempt. One
-// whose queue has filled up meanwhile may be taken at another time, as another attempt.
-func (s *sending) refused(ctx context.Context, app rm.Application) error {
+// whose queue had no room, which is the reason returned, may be taken at another time,
+// as another attempt.
+func (s *sending) refused(ctx context.Context, app rm.Application) (reason string, err error) {
 	if app.State != rm.StateFailed {
-		return nil
+		return "", nil
 	}
 	attempts, err := s.m.opts.ResourceManager.Attempts(ctx, app.ID)
 	if err != nil || len(attempts) > 0 {
-		return err
+		return "", err
 	}
-	s.m.queues.forget()
-	if errors.Is(s.m.room(ctx, app.Queue), spark.ErrBusy) {
-		return nil
+	crowded, err := s.m.crowded(ctx, app.Queue)
+	switch {
+	case job.CodeOf(err) == job.CodeUnavailable:
+		return "", err // asked again
+	case crowded:
+		return reasonNoRoom, nil
 	}
-	return job.Errorf(job.CodeInvalid, "YARN refused the application: %s", job.Head(app.Diagnostics, job.MaxMessage))
+	return "", job.Errorf(job.CodeInvalid, "YARN refused the application: %s", job.Head(app.Diagnostics, job.MaxMessage))
 }
 
 // pause waits, or returns why it could not.
