@@ -3,9 +3,15 @@ package options
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
+
+// archivePath keeps out all that a shell would expand: the launch scripts of YARN have
+// these values in double quotes, and "./env/$X" may lead anywhere. The path is clean, so
+// it has no "..".
+var archivePath = regexp.MustCompile(`^[A-Za-z0-9._+/-]+$`)
 
 // notInArchive says why a value is no program in an archive that is sent along, "" if
 // it is one. Anything else would be a program of the cluster's hosts, and the profile
@@ -17,7 +23,7 @@ func (r *resolver) notInArchive(value string) string {
 	}
 	inside, ok := strings.CutPrefix(value, "./")
 	name, rest, _ := strings.Cut(inside, "/")
-	if !ok || name == "" || rest == "" || path.Clean(inside) != inside || strings.HasPrefix(inside, "..") || !plain(inside) {
+	if !ok || name == "" || rest == "" || path.Clean(inside) != inside || strings.HasPrefix(inside, "..") || !archivePath.MatchString(inside) {
 		return "its value must be ./<name>/<path>, an interpreter in one of the job's archives (env.tar.gz#<name>), got " + show(value)
 	}
 	names := r.unpacked()

@@ -268,6 +268,18 @@ func TestProfileProblems(t *testing.T) {
 	require.Len(t, p.Problems(), 1)
 }
 
+// How many tags a cluster takes is its operator's business, who writes profiles; none of
+// them passes for Stoker's.
+func TestTagsOfAProfile(t *testing.T) {
+	t.Parallel()
+	p := options.Profile{Conf: map[string]string{"spark.yarn.tags": "a,b,c,d,e,f,g"}}
+	require.Empty(t, p.Problems())
+	_, problems := options.ResolveConf(options.Cluster{Master: "yarn", DeployMode: "cluster", Profile: p}, "", nil, nil)
+	require.Empty(t, problems)
+	p.Conf["spark.yarn.tags"] = "a,stoker-job-x.1"
+	require.Len(t, p.Problems(), 1)
+}
+
 func TestTableIsWellFormed(t *testing.T) {
 	t.Parallel()
 	table := options.Table()
@@ -389,6 +401,15 @@ func TestInterpreterOfAnArchive(t *testing.T) {
 		"twice a slash":          {yarn, own, key, "./env//bin", "must be ./<name>/<path>"},
 		"words of a shell":       {yarn, own, key, "./env/bin/python -c x", "must be ./<name>/<path>"},
 		"expanded":               {yarn, own, key, "./env/$(id)", "must be ./<name>/<path>"},
+		"a variable":             {yarn, own, "spark.yarn.appMasterEnv.PYSPARK_PYTHON", "./env/$X/bin/python3", "must be ./<name>/<path>"},
+		"a variable in braces":   {yarn, own, key, "./env/${X}/python3", "must be ./<name>/<path>"},
+		"a variable of Windows":  {yarn, own, key, "./env/%X%/python3", "must be ./<name>/<path>"},
+		"a pattern":              {yarn, own, key, "./env/*/python3", "must be ./<name>/<path>"},
+		"an at sign":             {yarn, own, key, "./env/@x/python3", "must be ./<name>/<path>"},
+		"a command":              {yarn, own, key, "./env/`id`", "must be ./<name>/<path>"},
+		"a backslash":            {yarn, own, key, `./env/\..\x`, "must be ./<name>/<path>"},
+		"a line's end":           {yarn, own, key, "./env/x\ny", "must be ./<name>/<path>"},
+		"a plain version":        {yarn, own, key, "./env/c++_1.0-x/python3.11", ""},
 		"a path of libraries":    {yarn, own, "spark.yarn.appMasterEnv.PYTHONPATH", "./env/lib", "rule spark.yarn.appMasterEnv.PYTHON*"},
 		"on a local cluster":     {options.Cluster{Master: "local[2]"}, own, key, "./env/bin/python", "on YARN in cluster mode only"},
 		"of a driver on a host":  {options.Cluster{Master: "yarn"}, own, key, "./env/bin/python", "on YARN in cluster mode only"},

@@ -344,10 +344,12 @@ func (r *resolver) valueProblem(key, value string) string {
 		return "may hold a secret, so its value must be secret:<name>, a reference to one that the cluster's worker has"
 	case !Redacted(key) && strings.HasPrefix(value, "secret:"):
 		return "Spark would show its value, so it may not hold a secret"
-	case key == keyTags && tagsProblem(value) != "":
-		return tagsProblem(value)
+	case key == keyTags && forgery(value) != "":
+		return forgery(value)
 	case r.layer == layerProfile:
 		return ""
+	case key == keyTags && tagsProblem(value) != "":
+		return tagsProblem(value)
 	case isReference && len(r.profile.Secrets) > 0 && !listed(r.profile.Secrets, name):
 		return fmt.Sprintf("the profile does not let jobs use the secret %s", show(name))
 	case substitution.MatchString(value):
