@@ -100,6 +100,14 @@ func TestJobRules(t *testing.T) {
 	require.Equal(t, "lake", c.JobRules().Default)
 }
 
+// Which Java the cluster's hosts have is for whom builds submissions to know.
+func TestJavaOfSparkSubmit(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	yarn(func(y *YARN) { y.JavaMajor, y.Launcher, y.HostDir = 21, LauncherSparkSubmit, "/var/stoker" })(&c)
+	require.NoError(t, c.Validate())
+}
+
 // yarn changes a cluster of type yarn.
 func yarn(change func(*YARN)) func(*Config) {
 	return func(c *Config) {

@@ -94,7 +94,7 @@ func (y YARN) validate(at string, addf func(string, ...any)) {
 	if !path.IsAbs(y.Runtimes) {
 		addf("%s.runtimes: must be an absolute directory, got %q", at, y.Runtimes)
 	}
-	if !slices.Contains(javas, y.JavaMajor) {
+	if y.Launcher == LauncherREST && !slices.Contains(javas, y.JavaMajor) { // spark-submit asks its own Java
 		addf("%s.javaMajor: Spark %s runs on one of %v, got %d", at, y.SparkVersion, javas, y.JavaMajor)
 	}
 	if y.Launcher != LauncherREST && y.Launcher != LauncherSparkSubmit {
