@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/stoker-spark/stoker/spark/options"
 )
 
 // problems collects all that is wrong with an input.
@@ -67,6 +69,11 @@ func (s settings) resolve(key, value string, path []string) string {
 	return reference.ReplaceAllStringFunc(value, func(match string) string {
 		m := reference.FindStringSubmatch(match)
 		prefix, name := m[1], m[2]
+		if options.Redacted(name) {
+			// What a value comes to is seen by others: in the request, and in messages.
+			s.problemf("%s: refers to %s, which may be a secret", key, show(match))
+			return match
+		}
 		switch prefix {
 		case "", "spark":
 			for _, passed := range path {

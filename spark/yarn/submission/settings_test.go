@@ -125,6 +125,21 @@ func TestSettingsProblems(t *testing.T) {
 	prepare(t, withConf(map[string]string{"spark.my.key": "${env:HOME} ${system:x}", "spark.yarn.appMasterEnv.X": `\"a\\`}))
 }
 
+// A value that others see is not made of one that may be a secret, on no way; one that
+// goes into the archive alone may be.
+func TestReferencesToSecrets(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"${spark.hadoop.fs.s3a.secret.key}", "${spark:spark.hadoop.fs.s3a.secret.key}", "${spark.x}", "${env:API_TOKEN}"} {
+		in := withConf(map[string]string{"spark.yarn.priority": value, "spark.hadoop.fs.s3a.secret.key": "hunter2", "spark.x": "${spark.hadoop.fs.s3a.secret.key}"})
+		in.Env = map[string]string{"API_TOKEN": "hunter2"}
+		got := problems(t, in)
+		require.Contains(t, got, "spark.yarn.priority: refers to ")
+		require.Contains(t, got, "which may be a secret")
+		require.NotContains(t, got, "hunter2")
+	}
+	prepare(t, withConf(map[string]string{"spark.my.key": "${spark.my.password}", "spark.my.password": "hunter2"}))
+}
+
 func TestFieldProblems(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*submission.Input){
