@@ -113,6 +113,7 @@ func TestCtrlCEndsTheWaitingOnly(t *testing.T) {
 	cmd.Env = append(f.env(), asStoker+"=1", "HOME="+t.TempDir(), "GOCOVERDIR="+t.TempDir())
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
+	crossFence()
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(stderr)
 	said := ""
