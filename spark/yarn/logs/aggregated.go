@@ -27,7 +27,8 @@ import (
 //
 // Of the folders that the configuration names the first that has the application
 // counts. Clients are often not told what NodeManagers are, so if none has it, the
-// other ones beside them are looked into.
+// other ones beside them are looked into. One that can't be read hides no other: the
+// formats' folders may have different rights.
 type aggregated struct {
 	folders []Folder
 	old     bool
@@ -97,45 +98,71 @@ func (a *aggregated) others(ctx context.Context, f Folder, c container) ([]strin
 	return dirs, nil
 }
 
+// errArchive: the application's files were put into one.
+var errArchive = job.Errorf(job.CodeUnavailable, "are in a Hadoop archive, which only the history server reads")
+
 // files lists the files that may hold a container's logs, in the order in which
-// they were written; without the container's node, those of all nodes.
+// they were written; without the container's node, those of all nodes. What can't be
+// read counts only if nothing is found elsewhere.
 func (a *aggregated) files(ctx context.Context, c container) ([]nodeFile, error) {
 	if !isName(c.user) {
 		return nil, errUnknown
 	}
+	var failures []error
 	for _, f := range a.folders {
-		if files, err := filesIn(ctx, f.Store, a.dirs(f, c), c); err != nil || len(files) > 0 {
-			return files, err
+		files, err := filesIn(ctx, f.Store, a.dirs(f, c), c)
+		if len(files) > 0 {
+			return files, nil
 		}
+		failures = append(failures, err)
 	}
 	for _, f := range a.folders {
 		dirs, err := a.others(ctx, f, c)
-		if err != nil {
-			return nil, err
+		failures = append(failures, err)
+		files, err := filesIn(ctx, f.Store, dirs, c)
+		if len(files) > 0 {
+			return files, nil
 		}
-		if files, err := filesIn(ctx, f.Store, dirs, c); err != nil || len(files) > 0 {
-			return files, err
-		}
+		failures = append(failures, err)
 	}
-	return nil, errUnknown
+	return nil, worst(failures)
 }
 
-// filesIn lists an application's files in the directories.
+// worst is errArchive, which tells most, else the first of some errors, errUnknown
+// without any.
+func worst(errs []error) error {
+	worst := errUnknown
+	for _, err := range errs {
+		switch {
+		case errors.Is(err, errArchive):
+			return err
+		case err != nil && errors.Is(worst, errUnknown):
+			worst = err
+		}
+	}
+	return worst
+}
+
+// filesIn lists an application's files in the directories. The error, also beside
+// files, is why one of them can't be read.
 func filesIn(ctx context.Context, st store.Store, dirs []string, c container) ([]nodeFile, error) {
 	node := strings.ReplaceAll(c.node, ":", "_")
 	var files []nodeFile
+	var failures []error
 	for _, dir := range dirs {
 		entries, err := st.List(ctx, dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, failed(err)
+			failures = append(failures, failed(err))
+			continue
 		}
 		for _, e := range entries {
 			name := path.Base(e.Path)
 			if name == c.application+".har" {
-				return nil, job.Errorf(job.CodeUnavailable, "are in a Hadoop archive, which only the history server reads")
+				failures = append(failures, errArchive)
+				continue
 			}
 			if !e.Dir && !strings.HasSuffix(name, ".tmp") && (node == "" || name == node || isPart(name, node)) {
 				files = append(files, nodeFile{st, e.Path})
@@ -144,7 +171,10 @@ func filesIn(ctx context.Context, st store.Store, dirs []string, c container) ([
 	}
 	// Names of one node differ in the time only, of which all have the same length.
 	slices.SortFunc(files, func(a, b nodeFile) int { return strings.Compare(a.path, b.path) })
-	return files, nil
+	if len(failures) == 0 {
+		return files, nil
+	}
+	return files, worst(failures)
 }
 
 // isPart reports whether a name is a node's with a time.
