@@ -69,6 +69,7 @@ type builder struct {
 	everybody *everybody
 	facts     *facts
 	env       *sparkEnv
+	digests   digests
 	// withoutConf: the directory of Spark's configuration was missing last.
 	withoutConf atomic.Bool
 

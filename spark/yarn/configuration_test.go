@@ -229,7 +229,7 @@ func TestListsOfTheConfiguration(t *testing.T) {
 		require.Contains(t, context.Container.LocalResources, link)
 	}
 	staging := s.options.Store.URL(stagingDir(s.dir, s.request.Application))
-	require.Regexp(t, "^"+staging+"/host-[0-9a-f]{8}/c.txt$", context.Container.LocalResources["see.txt"].URL)
+	require.Regexp(t, "^"+staging+"/host-[0-9a-f]{8}-[0-9a-f]{16}/c.txt$", context.Container.LocalResources["see.txt"].URL)
 	require.Equal(t, rm.TypeArchive, context.Container.LocalResources["env"].Type)
 	require.Contains(t, s.archived(), "local\\:/opt/x.jar")
 	require.Equal(t, context, s.context(), "built again, nothing that was there is changed")

@@ -1,21 +1,13 @@
 package yarn
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/url"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
-
-// maxHostFile bounds a file of the worker's host that is sent along with each
-// application, in bytes: it is held in memory.
-const maxHostFile = 64 << 20
 
 // configured resolves files that the operator's configuration names, as spark-submit
 // does: a pattern stands for all files that match it, and a path without a scheme is
@@ -93,53 +85,4 @@ func (r *resolving) matching(from, pattern, alias string) []submission.Resource 
 		}
 	}
 	return found
-}
-
-// onHost sends files of this host along. Where a file goes depends on its path alone,
-// and one that is there with the same content stays: what was built before stays valid.
-func (r *resolving) onHost(from, pattern, alias string) []submission.Resource {
-	if r.staging == "" {
-		r.refusef("%s: %s is a file of the worker's host, which is not uploaded for each application; put it into the cluster's file system, or write local: if all nodes have it",
-			from, pattern)
-		return nil
-	}
-	if !filepath.IsAbs(pattern) {
-		r.refusef("%s: %s is no absolute path", from, pattern)
-		return nil
-	}
-	matches, err := filepath.Glob(pattern)
-	if err != nil {
-		r.refusef("%s: %s is no pattern", from, pattern)
-		return nil
-	}
-	var found []submission.Resource
-	for _, name := range matches {
-		info, err := os.Stat(name)
-		switch {
-		case err != nil:
-			r.refusef("%s: %w", from, err)
-		case info.Mode().IsRegular() && info.Size() > maxHostFile:
-			r.refusef("%s: %s has %d bytes, and files of the worker's host are sent along up to %d; put it into the cluster's file system",
-				from, name, info.Size(), maxHostFile)
-		case info.Mode().IsRegular():
-			found = append(found, r.send(from, name, alias))
-		}
-	}
-	return found
-}
-
-// send uploads a file of this host.
-func (r *resolving) send(from, name, alias string) submission.Resource {
-	content, err := os.ReadFile(name)
-	if err != nil {
-		r.refusef("%s: %w", from, err)
-		return submission.Resource{}
-	}
-	sum := sha256.Sum256([]byte(path.Dir(name)))
-	there, err := r.b.upload(r.ctx, path.Join(r.staging, "host-"+hex.EncodeToString(sum[:4]), path.Base(name)), content)
-	if err != nil {
-		r.errs = append(r.errs, unreachable(from+": upload "+name, err))
-		return submission.Resource{}
-	}
-	return r.resource(there, alias)
 }

@@ -49,6 +49,8 @@ type resolving struct {
 	staging string
 	// held is what lies in dir, as far as it is known.
 	held contents
+	// sent is the size of the worker's files so far, in bytes.
+	sent int64
 	errs []error
 }
 
