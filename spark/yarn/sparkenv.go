@@ -22,14 +22,14 @@ const (
 	envDeadline = 10 * time.Second
 	// envAge: the file may read others, which its own time does not tell.
 	envAge = time.Minute
-	// maxEnvSaid bounds what the file prints, and its variables, in bytes.
+	// maxEnvSaid bounds the file's variables, in bytes.
 	maxEnvSaid = 1 << 20
 	// envMark ends the variables: a file that exits prints none.
 	envMark = "STOKER_READ_ALL=1"
 )
 
 // runEnv sources the file as spark-submit's scripts do, with all that it assigns
-// exported, and prints the environment. What the file prints goes elsewhere.
+// exported, and prints the environment. What the file prints is dropped.
 //
 // Source: bin/load-spark-env.sh of Spark 3.5.
 const runEnv = `set -a
@@ -114,9 +114,9 @@ func (s *sparkEnv) run(ctx context.Context, name string, confDirs []string) (map
 			before[variable] = value
 		}
 	}
-	var out, said limited
+	var out limited
 	cmd := exec.CommandContext(ctx, s.bash, "-c", runEnv, "spark-env", name)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Dir(name), &out, &said
+	cmd.Dir, cmd.Stdout = filepath.Dir(name), &out
 	cmd.Env = []string{}
 	for variable, value := range before {
 		cmd.Env = append(cmd.Env, variable+"="+value)
@@ -137,9 +137,9 @@ func (s *sparkEnv) run(ctx context.Context, name string, confDirs []string) (map
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("it did not end within %s", s.deadline)
 	case !complete && err == nil:
-		return nil, fmt.Errorf("it ends the shell that reads it: %s", tail(said.String()))
+		return nil, errors.New("it ends the shell that reads it")
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s", err, tail(said.String()))
+		return nil, err // what it printed may hold secrets, as with set -x
 	}
 	env := map[string]string{}
 	for pair := range strings.SplitSeq(pairs, "\x00") {
@@ -152,13 +152,6 @@ func (s *sparkEnv) run(ctx context.Context, name string, confDirs []string) (map
 		delete(env, own)
 	}
 	return env, nil
-}
-
-// tail is the end of what was printed, in one line.
-func tail(said string) string {
-	const most = 300
-	line := strings.Join(strings.Fields(said), " ")
-	return strings.ToValidUTF8(line[max(0, len(line)-most):], "")
 }
 
 // limited is a buffer that drops what is too much.

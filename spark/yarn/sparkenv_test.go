@@ -74,7 +74,7 @@ func TestSparkEnvThatCannotBeRun(t *testing.T) {
 		said   string
 	}{
 		"no bash":   {&sparkEnv{bash: "/nowhere/bash", deadline: envDeadline}, "X=1\nY=$X\n", "no such file"},
-		"it exits":  {&sparkEnv{bash: "bash", deadline: envDeadline}, "X=1\nY=$X\necho no Java >&2\nexit 0\n", "it ends the shell that reads it: no Java"},
+		"it exits":  {&sparkEnv{bash: "bash", deadline: envDeadline}, "X=1\nY=$X\necho no Java >&2\nexit 0\n", "it ends the shell that reads it"},
 		"it fails":  {&sparkEnv{bash: "bash", deadline: envDeadline}, "X=1\nY=$X\nexit 3\n", "exit status 3"},
 		"it stands": {&sparkEnv{bash: "bash", deadline: 300 * time.Millisecond}, "X=1\nY=$X\necho $$ > $SPARK_CONF_DIR/pid\nsleep 60\n", "it did not end within 300ms"},
 	} {
@@ -91,6 +91,21 @@ func TestSparkEnvThatCannotBeRun(t *testing.T) {
 				require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "it was ended")
 			}
 		})
+	}
+}
+
+// Neither what the file prints nor its lines get into the log: they may hold secrets.
+func TestSparkEnvSaysNoValues(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string]*sparkEnv{"run": bash(), "no bash": {bash: "/nowhere/bash", deadline: envDeadline}} {
+		for _, end := range []string{"exit 3", "exit 0"} {
+			t.Run(name+" "+end, func(t *testing.T) {
+				t.Parallel()
+				_, warnings, _ := environment(t, &sparkEnv{bash: env.bash, deadline: env.deadline}, "set -x\nTOKEN=hunter2\nY=hunter2$Y\necho hunter2\n"+end+"\n")
+				require.Contains(t, warnings, "line 3 is no plain assignment")
+				require.NotContains(t, warnings, "hunter2")
+			})
+		}
 	}
 }
 

@@ -149,8 +149,7 @@ func TestParseEnv(t *testing.T) {
 	env, warnings := submission.ParseEnv([]byte("A=1\nif true; then B=2; fi\nC=3\ncat <<X\nD=4\nX\nE=5\n" + strings.Repeat("x ", 1000) + "\n"))
 	require.Equal(t, map[string]string{"A": "1", "C": "3", "E": "5"}, env)
 	require.Len(t, warnings, 3)
-	require.Contains(t, warnings[0], "line 2 is no plain assignment")
-	require.Less(t, len(warnings[2]), 200)
+	require.Equal(t, "line 2 is no plain assignment and is not run", warnings[0])
 }
 
 func FuzzConfiguration(f *testing.F) {

@@ -41,7 +41,7 @@ var (
 //
 // and returns them with a warning for each other line. No shell is run: a value that a
 // shell would have to compute, and a variable that another line may change, is left
-// out.
+// out. Warnings name lines by their numbers alone: there may be secrets in them.
 func ParseEnv(data []byte) (env map[string]string, warnings []string) {
 	env = map[string]string{}
 	text := strings.ReplaceAll(string(data), "\r\n", "\n")
@@ -81,7 +81,7 @@ func ParseEnv(data []byte) (env map[string]string, warnings []string) {
 		if m := hereDoc.FindStringSubmatch(line); m != nil {
 			heredoc = m[1]
 		}
-		warnings = append(warnings, fmt.Sprintf("line %d is no plain assignment and is not run: %s", number, job.Head(strings.TrimSpace(line), 100)))
+		warnings = append(warnings, fmt.Sprintf("line %d is no plain assignment and is not run", number))
 	}
 	return env, warnings
 }
