@@ -61,7 +61,7 @@ func NewBuilder(o BuilderOptions) (Builder, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &builder{opts: o, everybody: &everybody{store: o.Store}, facts: &facts{source: o.Cluster, logger: o.Logger}, env: &sparkEnv{bash: "bash", deadline: envDeadline}, runtimes: map[named]foundRuntime{}}, nil
+	return &builder{opts: o, everybody: &everybody{store: o.Store}, facts: &facts{source: o.Cluster, logger: o.Logger}, env: &sparkEnv{bash: "bash", deadline: envDeadline}, runtimes: map[named]*foundRuntime{}}, nil
 }
 
 type builder struct {
@@ -74,7 +74,7 @@ type builder struct {
 	withoutConf atomic.Bool
 
 	mu       sync.Mutex
-	runtimes map[named]foundRuntime
+	runtimes map[named]*foundRuntime
 }
 
 // dirStaging is the folder of a job directory that plays the part of Spark's

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"strings"
 	"time"
@@ -99,26 +98,50 @@ type named struct {
 	from string
 }
 
+// foundRuntime is what was found last. Who has its turn looks again, and the others wait
+// for it: hundreds of jars may have to be looked at.
 type foundRuntime struct {
-	submission.Runtime
+	turn  chan struct{} // of capacity 1; full while somebody has it
+	found submission.Runtime
 	until time.Time
 }
+
+// mostRuntimes bounds the memory; who names more starts anew.
+const mostRuntimes = 100
 
 // findRuntime is what applications run on now. Its files are looked at only when it
 // is looked for: the names of staged ones are made of their content.
 func (b *builder) findRuntime(ctx context.Context, where named) (submission.Runtime, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if found, ok := b.runtimes[where]; ok && time.Now().Before(found.until) {
-		return found.Runtime, nil // what is behind its pointers is only read
+	at := b.runtimeAt(where)
+	select {
+	case at.turn <- struct{}{}:
+	case <-ctx.Done():
+		return submission.Runtime{}, job.Errorf(job.CodeUnavailable, "look for Spark: %w", ctx.Err())
+	}
+	defer func() { <-at.turn }()
+	if time.Now().Before(at.until) {
+		return at.found, nil // what is behind its pointers is only read
 	}
 	found, err := b.lookForRuntime(ctx, where)
 	if err != nil {
 		return submission.Runtime{}, err
 	}
-	maps.DeleteFunc(b.runtimes, func(_ named, old foundRuntime) bool { return time.Now().After(old.until) })
-	b.runtimes[where] = foundRuntime{Runtime: found, until: time.Now().Add(runtimeAge)}
+	at.found, at.until = found, time.Now().Add(runtimeAge)
 	return found, nil
+}
+
+func (b *builder) runtimeAt(where named) *foundRuntime {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, ok := b.runtimes[where]
+	if !ok {
+		if len(b.runtimes) >= mostRuntimes {
+			clear(b.runtimes)
+		}
+		at = &foundRuntime{turn: make(chan struct{}, 1)}
+		b.runtimes[where] = at
+	}
+	return at
 }
 
 func (b *builder) lookForRuntime(ctx context.Context, where named) (submission.Runtime, error) {
