@@ -211,6 +211,7 @@ func TestSlowScheduler(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, cpu, queues)
 	}
+	require.Greater(t, time.Until(f.queuesUntil), 2*queuesAgain, "what is known stays known as long")
 }
 
 // A submission is not built with defaults that only a scheduler that is down knows.
