@@ -69,9 +69,14 @@ type Starter struct {
 	// ReconcileInterval is how often jobs are looked for that wait or run at model-manage
 	// and have no workflow; 0 leaves that to "stoker admin reconcile".
 	ReconcileInterval time.Duration `koanf:"reconcileInterval"`
-	// HTTPAddress serves /healthz, /readyz and /metrics; "" serves nothing.
+	// HTTPAddress serves /healthz, /readyz and /metrics; "" serves nothing. While the
+	// default is in use, as by another starter on the host, a starter runs without.
 	HTTPAddress string `koanf:"httpAddress"`
 }
+
+// NeedsPage reports whether the starter may not run without its page: nobody who left
+// the address as it is has asked for one.
+func (s Starter) NeedsPage() bool { return s.HTTPAddress != Default().Starter.HTTPAddress }
 
 // Worker is the role that runs workflows and activities.
 type Worker struct {

@@ -36,6 +36,14 @@ func TestDefaultsNeedAClusterOnly(t *testing.T) {
 	require.Contains(t, job.ProblemsOf(c.Validate()), `modelManage.engines[0].cluster: "local" is not a configured cluster`)
 }
 
+func TestOnlyAChosenPageIsNeeded(t *testing.T) {
+	t.Parallel()
+	starter := Default().Starter
+	require.False(t, starter.NeedsPage())
+	starter.HTTPAddress = "127.0.0.1:1"
+	require.True(t, starter.NeedsPage())
+}
+
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){

@@ -26,9 +26,9 @@ const (
 	jobEnded     = "ended"
 )
 
-// A starter is ready while its last look that could be made is at most so many poll
-// intervals old, and in any case so long: a look at a long list takes longer than the
-// interval.
+// A starter is ready while the last job that it dealt with, or its last look that could
+// be made, is at most so many poll intervals old, and in any case so long: a look at a
+// long list takes longer than the interval.
 const (
 	readyPolls = 5
 	readyLeast = 15 * time.Second
@@ -40,8 +40,9 @@ type counts struct {
 	lastLook    prometheus.Gauge
 
 	mu sync.Mutex
-	// last is when model-manage was looked at to the end; failure is why it could not be
-	// since, nil if it was.
+	// last is when model-manage was looked at to the end, or a job found there was dealt
+	// with: many jobs take long. failure is why it could not be looked at since, nil if it
+	// was.
 	last    time.Time
 	failure error
 }
@@ -96,6 +97,13 @@ func (c *counts) looked(err error, refused bool) {
 
 func (c *counts) did(action string) { c.jobs.WithLabelValues(action).Inc() }
 
+// moved takes note of a job that model-manage listed and that was dealt with.
+func (c *counts) moved() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = time.Now()
+}
+
 // ready says why no job is started, nil if they are.
 func (s *Starter) ready(context.Context) error {
 	c := s.counts
@@ -111,5 +119,5 @@ func (s *Starter) ready(context.Context) error {
 	case c.last.IsZero():
 		return errors.New("model-manage has not been looked at yet")
 	}
-	return fmt.Errorf("the last look for jobs ended %s ago", age.Round(time.Second))
+	return fmt.Errorf("the last look for jobs, or job dealt with, was %s ago", age.Round(time.Second))
 }

@@ -111,8 +111,43 @@ func TestReady(t *testing.T) {
 		b.registry.list = list
 		b.starter.Look(t.Context())
 		time.Sleep(time.Minute)
-		require.EqualError(t, b.starter.ready(t.Context()), "the last look for jobs ended 1m0s ago", "one that hangs")
+		require.EqualError(t, b.starter.ready(t.Context()), "the last look for jobs, or job dealt with, was 1m0s ago", "one that hangs")
 	})
+}
+
+// Thousands of jobs may take minutes: a starter that moves is ready.
+func TestReadyWhileManyJobsAreDealtWith(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		b.counting(t, nil)
+		b.temporal.execute = func(string) error { time.Sleep(9 * time.Second); return nil }
+		b.temporal.signal = func(string) error { time.Sleep(9 * time.Second); return serviceerror.NewNotFound("it has ended") }
+		list, calls := b.registry.list, 0
+		b.registry.list = func(status modelmanage.Status, each func(modelmanage.Summary) error) error {
+			return list(status, func(found modelmanage.Summary) error {
+				err := each(found)
+				require.NoError(t, b.starter.ready(t.Context()), "job %s", found.ID)
+				calls++
+				return err
+			})
+		}
+		b.documents[modelmanage.StatusCreated] = []string{"1", "2", "3"}
+		b.documents[modelmanage.StatusCancelled] = []string{"4", "5", "6"}
+		b.starter.Look(t.Context())
+		require.Equal(t, 6, calls)
+	})
+}
+
+// A Temporal that is away moves nothing, whatever model-manage lists.
+func TestNotReadyThoughJobsAreListed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.counting(t, nil)
+	b.documents[modelmanage.StatusCreated] = []string{"1"}
+	b.temporal.execute = func(string) error { return serviceerror.NewUnavailable("away") }
+	b.starter.Look(t.Context())
+	require.ErrorContains(t, b.starter.ready(t.Context()), "away")
 }
 
 // A job that Temporal refuses is its own misfortune.
@@ -135,6 +170,14 @@ func TestServes(t *testing.T) {
 	taken := served.Address()
 	b.counting(t, func(o *Options) { o.HTTPAddress = taken })
 	require.ErrorContains(t, b.starter.Run(t.Context()), "choose another address", "it says so instead of running unseen")
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	b.counting(t, func(o *Options) { o.HTTPAddress, o.HTTPOptional = taken, true })
+	require.NoError(t, b.starter.Run(over), "any number may run on a host")
+	require.Equal(t, 1, b.logged("going on without health and metrics; --http"))
+	b.counting(t, func(o *Options) { o.HTTPAddress, o.HTTPOptional = "no address", true })
+	require.Error(t, b.starter.Run(over))
+	b.counting(t, func(o *Options) { o.HTTPAddress = taken })
 	require.NoError(t, served.Close(t.Context()))
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -195,11 +195,12 @@ func (s *Starter) workflow(ctx context.Context, key job.Key) (*workflowpb.Workfl
 	defer cancel()
 	described, err := s.options.Client.DescribeWorkflowExecution(ctx, key.WorkflowID(), "")
 	var missing *serviceerror.NotFound
-	switch {
-	case errors.As(err, &missing):
-		return nil, nil
-	case err != nil:
+	if err != nil && !errors.As(err, &missing) {
 		return nil, fmt.Errorf("look for the workflow of job %s: %w", key, err)
+	}
+	s.counts.moved()
+	if err != nil {
+		return nil, nil
 	}
 	return described.GetWorkflowExecutionInfo(), nil
 }

@@ -87,6 +87,7 @@ func TestReconcile(t *testing.T) {
 	result, err := s.Reconcile(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 5, result.Looked)
+	require.NoError(t, s.ready(t.Context()), "to look after many takes long")
 	require.Equal(t, []string{"model-manage-lost"}, result.Adopted)
 	require.Len(t, result.Left, 3, "the others are seen for the first time, or Sweep's")
 	require.Empty(t, reporter.ended)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -43,7 +44,9 @@ type Options struct {
 	// does not want to wait.
 	TrustDocuments bool
 	// HTTPAddress serves /healthz, /readyz and /metrics while Run does; "" serves nothing.
-	HTTPAddress string
+	// HTTPOptional goes on without where another process has that address.
+	HTTPAddress  string
+	HTTPOptional bool
 	// Metrics that the starter's own are added to; nil counts for nobody.
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
@@ -89,11 +92,15 @@ func New(options Options) (*Starter, error) {
 func (s *Starter) Run(ctx context.Context) error {
 	if address := s.options.HTTPAddress; address != "" {
 		server, err := telemetry.Serve(address, s.options.Metrics, s.ready) //nolint:contextcheck // a request has its own
-		if err != nil {
+		switch {
+		case err == nil:
+			defer func() { _ = server.Close(context.WithoutCancel(ctx)) }() // nothing is lost with it
+			s.options.Logger.Info("serving health and metrics", "address", server.Address())
+		case s.options.HTTPOptional && errors.Is(err, syscall.EADDRINUSE):
+			s.options.Logger.Warn("going on without health and metrics; --http gives this starter an address of its own", "error", err)
+		default:
 			return err
 		}
-		defer func() { _ = server.Close(context.WithoutCancel(ctx)) }() // nothing is lost with it
-		s.options.Logger.Info("serving health and metrics", "address", server.Address())
 	}
 	s.options.Logger.Info("starter started", "poll", s.options.PollInterval)
 	tick := time.NewTicker(s.options.PollInterval)
@@ -192,6 +199,7 @@ func (s *Starter) start(ctx context.Context, found modelmanage.Summary) error {
 		s.counts.did(jobStarted)
 	}
 	s.settled.add("start " + found.ID)
+	s.counts.moved()
 	return nil
 }
 
@@ -214,5 +222,6 @@ func (s *Starter) cancel(ctx context.Context, found modelmanage.Summary) error {
 		s.counts.did(jobCancelled)
 	}
 	s.settled.add("cancel " + found.ID)
+	s.counts.moved()
 	return nil
 }

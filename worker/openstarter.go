@@ -30,6 +30,6 @@ func OpenStarter(c config.Config, temporal client.Client, metrics *telemetry.Met
 	return starter.New(starter.Options{
 		Client: temporal, Registry: registry, Reporter: sources[job.SourceModelManage], PollInterval: c.Starter.PollInterval,
 		ReconcileInterval: c.Starter.ReconcileInterval, Grace: c.Sweep.Grace, TrustDocuments: trust,
-		HTTPAddress: address, Metrics: metrics, Logger: logger,
+		HTTPAddress: address, HTTPOptional: !c.Starter.NeedsPage(), Metrics: metrics, Logger: logger,
 	})
 }
