@@ -27,6 +27,8 @@ const (
 	// its record are kept; meanwhile it is looked at every settleEvery.
 	settleFor   = 30 * time.Second
 	settleEvery = 200 * time.Millisecond
+	// settleQuietly is how long nothing is said of that.
+	settleQuietly = 5 * time.Second
 )
 
 // waiting follows a job to its end: on a terminal in one live line, else in a line for
@@ -156,22 +158,37 @@ func (w *waiting) clear() {
 	}
 }
 
+// savingWords say why a job that has ended is waited for.
+const savingWords = "the job has ended; its logs are being saved"
+
 // show says how the job is.
 func (w *waiting) show() {
 	if w.live != nil {
 		w.live.draw(w.line())
 		return
 	}
-	words := string(w.job.Phase)
-	if w.why != nil {
-		words = "the server does not answer: " + w.why.Error()
-	} else if w.job.WaitingFor != "" {
-		words += ", waits: " + w.job.WaitingFor
-	}
-	if words != w.said && w.job.Outcome == nil {
+	if words := w.words(); words != w.said && words != "" {
 		w.cmd.PrintErrf("%s  %s\n", time.Now().Format("15:04:05"), plainLine(words))
 		w.said = words
 	}
+}
+
+// saves reports whether it takes long to save what a job left that has ended.
+func (w *waiting) saves() bool { return !w.stands.IsZero() && time.Since(w.stands) >= settleQuietly }
+
+// words are how the job is where there is no live line, "" if that is not worth one.
+func (w *waiting) words() string {
+	switch {
+	case w.saves():
+		return savingWords
+	case w.job.Outcome != nil:
+		return ""
+	case w.why != nil:
+		return "the server does not answer: " + w.why.Error()
+	case w.job.WaitingFor != "":
+		return string(w.job.Phase) + ", waits: " + w.job.WaitingFor
+	}
+	return string(w.job.Phase)
 }
 
 // line is the live line.
@@ -181,6 +198,8 @@ func (w *waiting) line() string {
 		words = append(words, bar(p.Tasks.Completed, p.Tasks.Total, 20), progressWords(p))
 	}
 	switch {
+	case w.saves():
+		words = append(words, savingWords)
 	case w.why != nil:
 		words = append(words, "the server does not answer for "+took(time.Since(w.away)))
 	case w.job.Cancelling != "":

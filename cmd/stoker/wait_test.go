@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/client"
+	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/jobs"
 )
 
 func TestWaitSaysEachPhaseOnce(t *testing.T) {
@@ -72,6 +76,25 @@ func TestWaitUntilTheLogsAreKept(t *testing.T) {
 		asked = append(asked, request)
 	}
 	require.Equal(t, slices.Repeat([]string{"GET /v1/jobs/api-1"}, 5), asked)
+}
+
+// Whoever waits after the end is told once why.
+func TestWaitSaysThatTheLogsAreSaved(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	cmd := &cobra.Command{}
+	cmd.SetErr(&said)
+	w := &waiting{cmd: cmd, stands: time.Now()}
+	w.job.Phase, w.job.Outcome = job.PhaseReporting, &jobs.Outcome{}
+	w.show()
+	require.Empty(t, said.String(), "most are saved soon")
+	w.stands = time.Now().Add(-settleQuietly)
+	w.why = errors.New("away")
+	for range 2 {
+		w.show()
+	}
+	require.Regexp(t, `^\d\d:\d\d:\d\d  the job has ended; its logs are being saved\n$`, said.String())
+	require.Contains(t, w.line(), savingWords)
 }
 
 // A server that is away for a while ends nobody's waiting.
