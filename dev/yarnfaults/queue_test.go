@@ -49,7 +49,7 @@ func TestQueueTakesNoMore(t *testing.T) {
 	first.Begun()
 	second := i.Create(returning, queue)
 	details(second, "queue root."+queueSingle+" holds 1 applications, all that it takes")
-	require.Equal(t, "WAITING", second.Standing())
+	second.Reaches("WAITING")
 	first.Let()
 	ends(first, bench.Complete)
 	ends(second, bench.Complete)
