@@ -41,16 +41,29 @@ func newBench(t *testing.T, setup func(o *local.Options)) *bench {
 		setup(&b.opts)
 	}
 	b.m = b.open(b.opts)
-	b.attempt = job.Key{Source: "test", ID: "job"}.Attempt(1)
+	b.take("job")
+	return b
+}
+
+// another is a second job on the same cluster.
+func (b *bench) another() *bench {
+	b.Helper()
+	other := *b
+	other.take("other")
+	return &other
+}
+
+// take makes a job the bench's own, ended when the test is over.
+func (b *bench) take(id string) {
+	b.attempt = job.Key{Source: "test", ID: id}.Attempt(1)
 	b.dir = spark.JobDir(b.opts.Root, b.attempt)
-	t.Cleanup(func() {
+	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		o := b.opts
 		o.Proc, o.KillGrace = "", time.Millisecond
-		require.NoError(t, b.open(o).Kill(ctx, b.attempt, "test over"))
+		require.NoError(b, b.open(o).Kill(ctx, b.attempt, "test over"))
 	})
-	return b
 }
 
 func (b *bench) open(o local.Options) *local.Manager {

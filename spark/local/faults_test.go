@@ -498,9 +498,7 @@ func TestStaleIndexEntry(t *testing.T) {
 	b.stage(false, `wait("never")`)
 	b.submit()
 	b.eventually("it runs", func() bool { return b.processes() == 1 })
-	other := *b
-	other.attempt = job.Key{Source: "test", ID: "other"}.Attempt(1)
-	other.dir = spark.JobDir(b.opts.Root, other.attempt)
+	other := b.another()
 	other.stage(false, `note("other")`)
 	require.ErrorIs(t, b.m.Submit(t.Context(), other.attempt), spark.ErrBusy)
 	b.slay(b.supervisorPID())

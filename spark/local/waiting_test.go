@@ -21,9 +21,7 @@ func TestWaitingApplicationIsToldOfRoom(t *testing.T) {
 	b := newBench(t, func(o *local.Options) { o.Concurrency = 1 })
 	b.stage(false, `wait("go")`)
 	b.submit()
-	other := *b
-	other.attempt = job.Key{Source: "test", ID: "other"}.Attempt(1)
-	other.dir = spark.JobDir(b.opts.Root, other.attempt)
+	other := b.another()
 	other.stage(false, `note("other")
 wait("end")`)
 	require.ErrorIs(t, b.m.Submit(t.Context(), other.attempt), spark.ErrBusy)

@@ -6,14 +6,20 @@ package localtest
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/local"
@@ -54,18 +60,46 @@ func JavaHome(t testing.TB) string {
 }
 
 // Options are those of a local cluster in new directories, with the stand-in
-// for Spark. supervisor is the command line that runs local.Supervise.
+// for Spark. supervisor is the command line that runs local.Supervise. A test
+// ends every application that it began: the directories are removed once no
+// supervisor lives in them.
 func Options(t testing.TB, supervisor ...string) local.Options {
 	t.Helper()
+	root := filepath.Join(t.TempDir(), "jobs")
+	t.Cleanup(func() {
+		require.Eventually(t, func() bool { return !supervised(t, root) }, 2*time.Minute, 10*time.Millisecond,
+			"the test is over, and an application that it began still has a supervisor")
+	})
 	return local.Options{
 		Cluster:      "laptop",
-		Root:         filepath.Join(t.TempDir(), "jobs"),
+		Root:         root,
 		Installation: "test",
 		SparkHome:    SparkHome(t),
 		Python:       Python(t),
 		Java:         JavaHome(t),
 		Supervisor:   supervisor,
 	}
+}
+
+// supervised reports whether a process holds the lock of any job's supervisor:
+// until it lets go it writes to its job's directory and to the root's index.
+func supervised(t testing.TB, root string) (found bool) {
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || filepath.Base(path) != "supervisor.lock" {
+			return nil
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil //nolint:nilerr // removed at this moment
+		}
+		defer func() { _ = f.Close() }() // only asked
+		query := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+		err = unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &query)
+		found = found || query.Type != unix.F_UNLCK
+		return err
+	})
+	assert.NoError(t, err)
+	return found
 }
 
 // Stage does what the STAGE activity does: it writes the program (launch.Main)
