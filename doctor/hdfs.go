@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"path"
 
-	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/yarn"
+	"github.com/stoker-spark/stoker/store"
 )
 
 func (e *yarnExam) files(ctx context.Context) Finding {
@@ -69,7 +69,7 @@ func (e *yarnExam) root(ctx context.Context) Finding {
 	if err := e.Store.MkdirAll(ctx, e.Root, 0o700); err != nil {
 		return fail(mend, "user %s cannot use %s: %v", e.User, e.Root, err)
 	}
-	probe := hadoop.TempName(path.Join(e.Root, "doctor"))
+	probe := store.TempName(path.Join(e.Root, "doctor"))
 	if err := e.Store.Create(ctx, probe, []byte("stoker doctor\n"), 0o600); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
 			return fail(mend, "user %s cannot write to %s: %v", e.User, e.Root, err)

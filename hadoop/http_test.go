@@ -242,8 +242,8 @@ func TestExceptionTexts(t *testing.T) {
 func TestTempName(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/x", "/a/b.csv", "/a/" + strings.Repeat("é", 127), "/" + strings.Repeat("x", 255)} {
-		temp := hadoop.TempName(path)
-		require.NotEqual(t, temp, hadoop.TempName(path))
+		temp := store.TempName(path)
+		require.NotEqual(t, temp, store.TempName(path))
 		name := temp[strings.LastIndexByte(temp, '/')+1:]
 		require.Equal(t, path[:strings.LastIndexByte(path, '/')+1], temp[:len(temp)-len(name)], "beside it")
 		require.LessOrEqual(t, len(name), 222)

@@ -1,7 +1,6 @@
 package hadoop
 
 import (
-	"crypto/rand"
 	"path"
 	"strings"
 	"unicode/utf8"
@@ -27,22 +26,6 @@ func CleanPath(p string) (string, error) {
 		return "", job.Errorf(job.CodeInvalid, "path %q: HDFS allows no ':' in names; rename the file", job.Head(p, job.MaxWord))
 	}
 	return path.Clean(p), nil
-}
-
-// TempName returns a new name beside a path for what will be renamed to it:
-// ".<name>.tmp-<random>". Spark doesn't read names that begin with a dot. It is
-// at most 222 bytes long; HDFS allows 255.
-func TempName(p string) string {
-	dir, name := path.Split(p)
-	const most = 200
-	if len(name) > most {
-		cut := most
-		for cut > 0 && !utf8.RuneStart(name[cut]) {
-			cut--
-		}
-		name = name[:cut]
-	}
-	return dir + "." + name + ".tmp-" + strings.ToLower(rand.Text()[:16])
 }
 
 // InTheWay is the error for a path that needs a directory where a file is.

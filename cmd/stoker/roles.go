@@ -14,7 +14,6 @@ import (
 func workerCommand(flags *common) *cobra.Command {
 	var (
 		clusters, roles []string
-		address         string
 		hold, holdFile  string
 	)
 	cmd := &cobra.Command{
@@ -22,42 +21,25 @@ func workerCommand(flags *common) *cobra.Command {
 		Long: "Runs jobs. Without flags it takes every role and every configured cluster. On an edge node\n" +
 			"name its own cluster and the roles control and io; the workflows then run elsewhere.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			overrides := map[string]any{}
-			if cmd.Flags().Changed("http") {
-				overrides["worker/httpAddress"] = address
-			}
-			c, logger, err := flags.load(overrides)
-			if err != nil {
-				return err
-			}
 			holding, err := worker.ParseHold(hold, holdFile)
 			if err != nil {
 				return err
 			}
-			metrics, err := telemetry.NewMetrics()
+			p, err := flags.openRole(cmd, "worker", "http", "worker/httpAddress")
 			if err != nil {
 				return err
 			}
-			traces, err := telemetry.OpenTraces(cmd.Context(), "stoker-worker", buildVersion(), logger)
-			if err != nil {
-				return err
-			}
-			defer traces.Close()
-			temporal, namespace, err := dial(logger, metrics, traces)
-			if err != nil {
-				return err
-			}
-			defer temporal.Close()
+			defer p.close()
 			options := worker.Options{
-				Config: c, Client: temporal, Namespace: namespace, Logger: logger, Metrics: metrics, Hold: holding, Roles: roleList(roles),
+				Config: p.config, Client: p.temporal, Namespace: p.namespace, Logger: p.logger, Metrics: p.metrics, Hold: holding, Roles: roleList(roles),
 			}
-			if options.Sources, _, err = worker.OpenSources(c); err != nil {
+			if options.Sources, _, err = worker.OpenSources(p.config); err != nil {
 				return err
 			}
 			if len(clusters) == 0 && options.ServesClusters() {
-				clusters = c.ClusterNames()
+				clusters = p.config.ClusterNames()
 			}
-			if options.Clusters, err = worker.OpenClusters(c, clusters, worker.Openings{Hold: holding, Logger: logger}); err != nil {
+			if options.Clusters, err = worker.OpenClusters(p.config, clusters, worker.Openings{Hold: holding, Logger: p.logger}); err != nil {
 				return err
 			}
 			w, err := worker.New(options)
@@ -69,7 +51,7 @@ func workerCommand(flags *common) *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&clusters, "cluster", nil, "cluster to serve; may repeat (default: every configured one)")
 	cmd.Flags().StringSliceVar(&roles, "role", nil, "workflows, control or io; may repeat (default: all)")
-	cmd.Flags().StringVar(&address, "http", "", "address of /healthz, /readyz and /metrics")
+	cmd.Flags().String("http", "", "address of /healthz, /readyz and /metrics")
 	cmd.Flags().StringVar(&hold, "hold", "", "block at this point of a job, for fault tests")
 	cmd.Flags().StringVar(&holdFile, "hold-file", "held", "file made when the point is reached")
 	for _, name := range []string{"hold", "hold-file"} {
@@ -89,40 +71,22 @@ func roleList(names []string) []worker.Role {
 }
 
 func starterCommand(flags *common) *cobra.Command {
-	var address string
 	cmd := &cobra.Command{
 		Use: "starter", Short: "Find jobs at model-manage and start their workflows", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			overrides := map[string]any{}
-			if cmd.Flags().Changed("http") {
-				overrides["starter/httpAddress"] = address
-			}
-			c, logger, err := flags.load(overrides)
+			p, err := flags.openRole(cmd, "starter", "http", "starter/httpAddress")
 			if err != nil {
 				return err
 			}
-			metrics, err := telemetry.NewMetrics()
-			if err != nil {
-				return err
-			}
-			traces, err := telemetry.OpenTraces(cmd.Context(), "stoker-starter", buildVersion(), logger)
-			if err != nil {
-				return err
-			}
-			defer traces.Close()
-			temporal, _, err := dial(logger, metrics, traces)
-			if err != nil {
-				return err
-			}
-			defer temporal.Close()
-			s, err := worker.OpenStarter(c, temporal, metrics, logger, false)
+			defer p.close()
+			s, err := worker.OpenStarter(p.config, p.temporal, p.metrics, p.logger, false)
 			if err != nil {
 				return err
 			}
 			return s.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&address, "http", "", "address of /healthz, /readyz and /metrics")
+	cmd.Flags().String("http", "", "address of /healthz, /readyz and /metrics")
 	return cmd
 }
 

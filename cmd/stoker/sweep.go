@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 
-	"github.com/stoker-spark/stoker/config"
 	"github.com/stoker-spark/stoker/starter"
 	"github.com/stoker-spark/stoker/worker"
 	"github.com/stoker-spark/stoker/workflows"
@@ -58,22 +55,23 @@ type sweepReport struct {
 	ModelManage *starter.Reconciled     `json:"modelManage,omitempty"`
 }
 
+// open begins a command, once its flags make sense.
+func (f *sweepFlags) open(flags *common) (*process, error) {
+	if f.format != "text" && f.format != "json" {
+		return nil, fmt.Errorf("--output must be text or json, got %q", f.format)
+	}
+	return flags.open()
+}
+
 // run sweeps every cluster.
 func (f *sweepFlags) run(cmd *cobra.Command, flags *common) error {
-	if f.format != "text" && f.format != "json" {
-		return fmt.Errorf("--output must be text or json, got %q", f.format)
-	}
-	c, logger, err := flags.load(nil)
+	p, err := f.open(flags)
 	if err != nil {
 		return err
 	}
-	temporal, _, err := dial(logger, nil, nil)
-	if err != nil {
-		return err
-	}
-	defer temporal.Close()
+	defer p.close()
 	var report sweepReport
-	report.Clusters, err = f.sweep(cmd, c, temporal, func(*workflows.SweepInput) {})
+	report.Clusters, err = f.sweep(cmd, p, func(*workflows.SweepInput) {})
 	return errors.Join(f.print(cmd, report), err, failures(report.Clusters))
 }
 
@@ -105,25 +103,25 @@ func failures(results []workflows.SweepResult) error {
 
 // sweep sweeps the clusters, each changed as the command wants it, until there is no
 // more.
-func (f *sweepFlags) sweep(cmd *cobra.Command, c config.Config, temporal client.Client, change func(*workflows.SweepInput)) ([]workflows.SweepResult, error) {
+func (f *sweepFlags) sweep(cmd *cobra.Command, p *process, change func(*workflows.SweepInput)) ([]workflows.SweepResult, error) {
 	names := f.clusters
 	if len(names) == 0 {
-		names = c.ClusterNames()
+		names = p.config.ClusterNames()
 	}
 	var errs []error
 	results := []workflows.SweepResult{}
 	for _, name := range names {
-		if _, ok := c.Clusters[name]; !ok {
-			return results, fmt.Errorf("cluster %q is not configured; the configured ones are %s", name, strings.Join(c.ClusterNames(), ", "))
+		if _, ok := p.config.Clusters[name]; !ok {
+			return results, fmt.Errorf("cluster %q is not configured; the configured ones are %s", name, strings.Join(p.config.ClusterNames(), ", "))
 		}
-		in := worker.SweepInput(c, name)
+		in := worker.SweepInput(p.config, name)
 		in.IncludeUnknown, in.AcceptNamespace, in.DryRun = f.includeUnknown, f.acceptNamespace, f.dryRun
 		if f.grace > 0 {
 			in.Grace = f.grace
 		}
 		change(&in)
 		for {
-			result, err := worker.SweepNow(cmd.Context(), temporal, in)
+			result, err := worker.SweepNow(cmd.Context(), p.temporal, in)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("sweep cluster %s: %w", name, err))
 				break
@@ -174,28 +172,21 @@ func reconcileCommand(flags *common) *cobra.Command {
 			"cluster end with ERROR. After the loss of Temporal's database add --accept-namespace: the new\n" +
 			"namespace is another one, and nothing is touched before you say that the old one is gone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.format != "text" && f.format != "json" {
-				return fmt.Errorf("--output must be text or json, got %q", f.format)
-			}
-			c, logger, err := flags.load(nil)
+			p, err := f.open(flags)
 			if err != nil {
 				return err
 			}
-			temporal, _, err := dial(logger, nil, nil)
-			if err != nil {
-				return err
-			}
-			defer temporal.Close()
+			defer p.close()
 			// First the clusters: what is there is adopted, whatever its document says.
 			var report sweepReport
-			report.Clusters, err = f.sweep(cmd, c, temporal, func(in *workflows.SweepInput) {
+			report.Clusters, err = f.sweep(cmd, p, func(in *workflows.SweepInput) {
 				in.Adopt = true
 				if f.grace == 0 {
 					in.Grace = time.Second // what Temporal does not know is certain at once
 				}
 			})
-			if err == nil && !f.dryRun && c.HasModelManage() {
-				report.ModelManage, err = reconcileDocuments(cmd, c, temporal, logger)
+			if err == nil && !f.dryRun && p.config.HasModelManage() {
+				report.ModelManage, err = reconcileDocuments(cmd, p)
 			}
 			return errors.Join(f.print(cmd, report), err, failures(report.Clusters))
 		},
@@ -204,8 +195,8 @@ func reconcileCommand(flags *common) *cobra.Command {
 	return cmd
 }
 
-func reconcileDocuments(cmd *cobra.Command, c config.Config, temporal client.Client, logger *slog.Logger) (*starter.Reconciled, error) {
-	s, err := worker.OpenStarter(c, temporal, nil, logger, true)
+func reconcileDocuments(cmd *cobra.Command, p *process) (*starter.Reconciled, error) {
+	s, err := worker.OpenStarter(p.config, p.temporal, nil, p.logger, true)
 	if err != nil {
 		return nil, err
 	}

@@ -3,18 +3,16 @@ package file
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // copyBuffer is how much is copied between two looks at ctx.
@@ -126,7 +124,7 @@ func (s *Store) writeTemp(ctx context.Context, path string, content io.Reader, m
 	if path == "/" {
 		return "", 0, job.Errorf(job.CodeInvalid, "write %q: is the root directory", path)
 	}
-	temp = tempName(path)
+	temp = store.TempName(path)
 	open := func() (*os.File, error) { return os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) }
 	f, err := open()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -238,19 +236,4 @@ func syncDir(dir string) error {
 		return failure("sync", dir, err)
 	}
 	return nil
-}
-
-// tempName shortens the name so that the temporary one is not too long where the
-// final one is not (255 bytes).
-func tempName(path string) string {
-	dir, name := filepath.Split(path)
-	const most = 200
-	if len(name) > most {
-		cut := most
-		for cut > 0 && !utf8.RuneStart(name[cut]) {
-			cut--
-		}
-		name = name[:cut]
-	}
-	return dir + "." + name + ".tmp-" + strings.ToLower(rand.Text()[:16])
 }

@@ -12,6 +12,7 @@ import (
 	client "github.com/colinmarc/hdfs/v2"
 
 	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/store"
 )
 
 const (
@@ -94,7 +95,7 @@ func (d *direct) put(ctx context.Context, op, p string, content io.Reader, mode 
 func (d *direct) begin(ctx context.Context, op, p string, mode fs.FileMode) (*writer, error) {
 	var w *writer
 	s, err := d.pool.exchange(ctx, func(s *session) error {
-		w = &writer{s: s, temp: hadoop.TempName(p)}
+		w = &writer{s: s, temp: store.TempName(p)}
 		err := d.create(w, mode)
 		if errors.Is(err, fs.ErrNotExist) && !fileInTheWay(err) {
 			if err := s.mkdirAll(op, parentOf(p), d.o.DirMode); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stoker-spark/stoker/hadoop"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // cleanupLimit bounds the removal of a temporary file after a failure.
@@ -55,7 +56,7 @@ func (s *Store) put(ctx context.Context, op, p string, content io.Reader, mode f
 	if err := s.makeParent(ctx, op, p); err != nil {
 		return 0, err
 	}
-	temp := hadoop.TempName(p)
+	temp := store.TempName(p)
 	n, arrival, err := s.upload(ctx, p, temp, content, mode)
 	var id uint64
 	if err == nil {

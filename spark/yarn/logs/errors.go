@@ -1,11 +1,8 @@
 package logs
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/stoker-spark/stoker/hadoop"
@@ -52,7 +49,7 @@ func (e *NoLogError) Error() string {
 	case NeverStarted:
 		what += "it ended before its master started"
 	case NoSuchStream:
-		what += "its master wrote " + oneLine(strings.Join(e.Streams, ", "))
+		what += "its master wrote " + hadoop.OneLine(strings.Join(e.Streams, ", "))
 	case NotKept:
 		what += "the aggregated logs hold nothing of its master"
 	case Dropped:
@@ -61,7 +58,7 @@ func (e *NoLogError) Error() string {
 	if e.Diagnostics == "" {
 		return what
 	}
-	return what + "; YARN's diagnostics: " + job.Head(oneLine(e.Diagnostics), maxDiagnostics)
+	return what + "; YARN's diagnostics: " + job.Head(hadoop.OneLine(e.Diagnostics), maxDiagnostics)
 }
 
 func noLog(e *NoLogError) error { return job.Errorf(job.CodeNotFound, "%w", e) }
@@ -90,52 +87,4 @@ func broken(format string, args ...any) error {
 func isBroken(err error) bool {
 	var broken *brokenError
 	return errors.As(err, &broken)
-}
-
-// maxMessage bounds what a server's words add to an error, in bytes.
-const maxMessage = 400
-
-// javaClass is what Java puts before the message of a wrapped exception.
-var javaClass = regexp.MustCompile(`^(?:[a-z][a-z0-9]*\.)+[A-Za-z0-9_$]*(?:Exception|Error): `)
-
-// explanation returns a server's own words in one line, "" if they are none for
-// people.
-func explanation(body []byte) string {
-	var remote struct {
-		RemoteException struct {
-			Exception string `json:"exception"`
-			Message   string `json:"message"`
-		} `json:"RemoteException"`
-	}
-	body = bytes.TrimSpace(body)
-	if err := json.Unmarshal(body, &remote); err == nil {
-		if remote.RemoteException.Message == "" {
-			return oneLine(remote.RemoteException.Exception)
-		}
-		return withoutClasses(remote.RemoteException.Message)
-	}
-	// Pages of HTML and cut-off JSON are nobody's words.
-	if bytes.ContainsAny(body, "<{") {
-		return ""
-	}
-	return withoutClasses(string(body))
-}
-
-func withoutClasses(message string) string {
-	for javaClass.MatchString(message) {
-		message = javaClass.ReplaceAllString(message, "")
-	}
-	return oneLine(message)
-}
-
-// oneLine makes a server's words fit for a message.
-func oneLine(s string) string {
-	s = job.Head(hadoop.Redact(s), 4*maxMessage)
-	s = strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	return job.Head(strings.Join(strings.Fields(s), " "), maxMessage)
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 )
 
@@ -99,7 +100,8 @@ func words(r *reply) string {
 	if err != nil {
 		return ""
 	}
-	return explanation(body)
+	text, _ := hadoop.Words(body)
+	return text
 }
 
 // guarded is a body whose reader waits for a byte no longer than timeout.
@@ -150,5 +152,5 @@ func (g *guarded) explain(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return job.Errorf(job.CodeUnavailable, "broke off its answer")
 	}
-	return job.Errorf(job.CodeUnavailable, "did not answer: %s", oneLine(err.Error()))
+	return job.Errorf(job.CodeUnavailable, "did not answer: %s", hadoop.OneLine(err.Error()))
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 )
 
@@ -162,12 +163,12 @@ func (r reply) decode(out any) error {
 		err = json.Unmarshal(notANumber.ReplaceAll(text, []byte("${1}null")), out)
 	}
 	if err != nil {
-		return job.Errorf(job.CodeUnavailable, "sent a broken reply: %s", oneLine(err.Error()))
+		return job.Errorf(job.CodeUnavailable, "sent a broken reply: %s", hadoop.OneLine(err.Error()))
 	}
 	return nil
 }
 
 // unexpected is the error for a reply that is JSON but not what was asked for.
 func unexpected(format string, args ...any) error {
-	return job.Errorf(job.CodeUnavailable, "sent another reply than asked for: %s", oneLine(fmt.Sprintf(format, args...)))
+	return job.Errorf(job.CodeUnavailable, "sent another reply than asked for: %s", hadoop.OneLine(fmt.Sprintf(format, args...)))
 }

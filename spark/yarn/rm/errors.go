@@ -1,30 +1,22 @@
 package rm
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/job"
 )
 
 // ErrSubmissionDisabled is in the chain of the unauthorized error when the cluster
 // takes no applications over REST (yarn.webapp.enable-rest-app-submissions).
 var ErrSubmissionDisabled = errors.New("the cluster takes no applications over REST")
-
-// maxMessage bounds what a server's words add to an error, in bytes.
-const maxMessage = 400
-
-// javaClass is what Java puts before the message of a wrapped exception.
-var javaClass = regexp.MustCompile(`^(?:[a-z][a-z0-9]*\.)+[A-Za-z0-9_$]*(?:Exception|Error): `)
 
 // unreachable says why no reply came. The URL, which http puts in front, is
 // left out: the address stands in the error already.
@@ -41,7 +33,7 @@ func unreachable(err error, timeout time.Duration) error {
 	if job.CodeOf(err) != job.CodeInternal {
 		return err
 	}
-	return job.Errorf(job.CodeUnavailable, "did not answer: %s", oneLine(err.Error()))
+	return job.Errorf(job.CodeUnavailable, "did not answer: %s", hadoop.OneLine(err.Error()))
 }
 
 func standby(location string) error {
@@ -53,7 +45,7 @@ func standby(location string) error {
 
 // refusal makes an error of a reply that is no success.
 func refusal(q request, resp *http.Response, body []byte) error {
-	message, fromHadoop := explanation(body)
+	message, fromHadoop := hadoop.Words(body)
 	what := fmt.Sprintf("ResourceManager, %s: %d", q, resp.StatusCode)
 	if message != "" {
 		what += ": " + message
@@ -75,56 +67,10 @@ func refusal(q request, resp *http.Response, body []byte) error {
 	return job.Errorf(job.CodeUnavailable, "answered %d without saying why", resp.StatusCode)
 }
 
-// explanation returns a server's own words in one line, "" if they are none for
-// people, and whether they come in Hadoop's form.
-func explanation(body []byte) (message string, fromHadoop bool) {
-	var remote struct {
-		RemoteException struct {
-			Exception text `json:"exception"`
-			Message   text `json:"message"`
-		} `json:"RemoteException"`
-	}
-	body = bytes.TrimSpace(body)
-	if err := json.Unmarshal(body, &remote); err == nil {
-		e := remote.RemoteException
-		if e.Exception == "" && e.Message == "" {
-			return "", false
-		}
-		if e.Message == "" {
-			return oneLine(string(e.Exception)), true
-		}
-		message := string(e.Message)
-		for {
-			shorter := javaClass.ReplaceAllString(message, "")
-			if shorter == message {
-				return oneLine(message), true
-			}
-			message = shorter
-		}
-	}
-	// Some refusals are plain text; pages of HTML and cut-off JSON are nobody's words.
-	if bytes.ContainsAny(body, "<{") {
-		return "", false
-	}
-	return oneLine(string(body)), false
-}
-
 func hostOf(location string) string {
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" {
 		return ""
 	}
-	return oneLine(u.Host)
-}
-
-// oneLine makes a server's words fit for a message.
-func oneLine(s string) string {
-	s = job.Head(s, 4*maxMessage)
-	s = strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	return job.Head(strings.Join(strings.Fields(s), " "), maxMessage)
+	return hadoop.OneLine(u.Host)
 }

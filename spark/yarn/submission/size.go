@@ -28,33 +28,21 @@ var (
 // b, k, m, g, t, p, with or without a further b, in any case. A bare number counts
 // in units of bare bytes.
 func ParseSize(s string, bare int64) (int64, error) {
-	m := quantity.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s)))
-	if m == nil {
-		return 0, errors.New("is no size; write a whole number and a unit, like 512m or 2g")
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil {
-		return 0, errors.New("is too large")
-	}
-	unit := bare
-	if m[2] != "" {
-		var ok bool
-		if unit, ok = sizes[m[2]]; !ok {
-			return 0, errors.New("has no unit that Spark knows; they are b, k, m, g, t and p")
-		}
-	}
-	if n > math.MaxInt64/unit {
-		return 0, errors.New("is too large")
-	}
-	return n * unit, nil
+	return parse(s, bare, sizes, "is no size; write a whole number and a unit, like 512m or 2g",
+		"has no unit that Spark knows; they are b, k, m, g, t and p")
 }
 
 // ParseDuration reads a duration in Spark's syntax: a whole number and a unit of
 // us, ms, s, m, min, h, d. A bare number counts in units of bare.
 func ParseDuration(s string, bare time.Duration) (time.Duration, error) {
+	return parse(s, bare, durations, "is no duration; write a whole number and a unit, like 90s or 2h",
+		"has no unit that Spark knows; they are us, ms, s, m, min, h and d")
+}
+
+func parse[T ~int64](s string, bare T, units map[string]T, malformed, unknown string) (T, error) {
 	m := quantity.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s)))
 	if m == nil {
-		return 0, errors.New("is no duration; write a whole number and a unit, like 90s or 2h")
+		return 0, errors.New(malformed)
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	if err != nil {
@@ -63,12 +51,12 @@ func ParseDuration(s string, bare time.Duration) (time.Duration, error) {
 	unit := bare
 	if m[2] != "" {
 		var ok bool
-		if unit, ok = durations[m[2]]; !ok {
-			return 0, errors.New("has no unit that Spark knows; they are us, ms, s, m, min, h and d")
+		if unit, ok = units[m[2]]; !ok {
+			return 0, errors.New(unknown)
 		}
 	}
 	if n > math.MaxInt64/int64(unit) {
 		return 0, errors.New("is too large")
 	}
-	return time.Duration(n) * unit, nil
+	return T(n) * unit, nil
 }

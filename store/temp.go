@@ -1,0 +1,24 @@
+package store
+
+import (
+	"crypto/rand"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// TempName returns a new name beside a path for what will be renamed to it:
+// ".<name>.tmp-<random>". Spark doesn't read names that begin with a dot. It is
+// at most 222 bytes long; file systems allow 255.
+func TempName(p string) string {
+	dir, name := path.Split(p)
+	const most = 200
+	if len(name) > most {
+		cut := most
+		for cut > 0 && !utf8.RuneStart(name[cut]) {
+			cut--
+		}
+		name = name[:cut]
+	}
+	return dir + "." + name + ".tmp-" + strings.ToLower(rand.Text()[:16])
+}
