@@ -178,7 +178,7 @@ func (s *staging) write(ctx context.Context, m job.Manifest, spec job.Spec) ([]m
 		dirs = []string{spark.DirWork, spark.DirLogs, spark.DirTemp}
 	}
 	if m.Program != nil {
-		return nil, s.writeProgram(ctx, m, spec, dirs)
+		return nil, s.writeProgram(ctx, m, dirs)
 	}
 	sources, err := sourcesArchive(m)
 	if err != nil {

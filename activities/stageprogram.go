@@ -143,7 +143,7 @@ func (s *staging) copy(ctx context.Context, from store.Store, name, to string) e
 }
 
 // writeProgram stages a program: what it needs lies where it is, and is only named.
-func (s *staging) writeProgram(ctx context.Context, m job.Manifest, spec job.Spec, dirs []string) error {
+func (s *staging) writeProgram(ctx context.Context, m job.Manifest, dirs []string) error {
 	named, err := s.copyNamed(ctx, m.Program.Files)
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func (s *staging) writeProgram(ctx context.Context, m job.Manifest, spec job.Spe
 		return err
 	}
 	launch, err := jsonFile(spark.FileLaunch, spark.Launch{
-		Name: spec.Name, Main: p.Main, Class: p.Class, Args: p.Args,
+		Name: p.Name, Main: p.Main, Class: p.Class, Args: p.Args,
 		PyFiles: p.PyFiles, Files: p.Files, Jars: p.Jars, Archives: p.Archives, Options: m.Options,
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ func (b *bundle) program() *job.Program {
 	b.outside("data/in.csv")
 	b.outside("jobs-artifacts/" + uploaded + "/env.tar.gz")
 	p := &job.Program{
+		Name: "asked for",
 		Main: b.data("etl.jar"), Class: "a.B", Args: []string{"", "$x 'y'\n"}, PyFiles: []string{"local:/opt/a.zip", "LOCAL:/opt/b.zip"},
 		Jars: []string{"hdfs://" + b.data("etl.jar")}, Files: []string{"file:" + b.data("in.csv") + "#today.csv"},
 		Archives: []string{"artifact:" + uploaded + "/env.tar.gz#env"},
@@ -55,7 +56,7 @@ func TestStageAProgram(t *testing.T) {
 	var launch spark.Launch
 	b.readJSON("launch.json", &launch)
 	require.Equal(t, spark.Launch{
-		Name: "nightly", Main: "file:" + b.data("etl.jar"), Class: "a.B", Args: p.Args,
+		Name: "asked for", Main: "file:" + b.data("etl.jar"), Class: "a.B", Args: p.Args,
 		PyFiles: []string{"local:/opt/a.zip", "LOCAL:/opt/b.zip"}, Jars: []string{"file:" + b.data("etl.jar")},
 		Files:    []string{"work/today.csv"},
 		Archives: []string{"file:" + b.cluster.Artifacts + "/" + uploaded + "/env.tar.gz#env"},

@@ -29,6 +29,9 @@ type Request struct {
 // Program is what a job runs if that is not a model. Its files are URLs, or
 // "artifact:<sha256>/<name>" for what was uploaded.
 type Program struct {
+	// Name that the job or its profile gives the application; "" leaves it to Spark and
+	// its configuration.
+	Name string
 	// Main is a .py file or a JAR.
 	Main string
 	// Class is a JAR's main class.

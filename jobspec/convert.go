@@ -3,7 +3,6 @@ package jobspec
 import (
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -334,7 +333,7 @@ func (c *converter) options() {
 	}
 	c.manifest.Options = result.Options
 	c.job.Profile, c.job.Queue = result.Profile, result.Queue
-	c.job.Name = result.Name
+	c.job.Name, c.manifest.Program.Name = result.Name, result.Name
 }
 
 // inField names the field that set a key, where the problem names the key: as one of
@@ -350,7 +349,7 @@ func (c *converter) inField(problem string, fields map[string]string) string {
 // words checks what only people and lists read.
 func (c *converter) words() {
 	if c.job.Name == "" {
-		c.job.Name = job.Head(path.Base(c.spec.File), maxName)
+		c.job.Name = c.spec.unnamed()
 	}
 	if problem := textProblem(c.spec.Name, maxName); problem != "" {
 		c.addf("name: %s", problem)

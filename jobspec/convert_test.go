@@ -37,7 +37,7 @@ func TestConvert(t *testing.T) {
 	require.Equal(t, job.Manifest{
 		Kind: job.KindJAR,
 		Program: &job.Program{
-			Main: in.File, Class: in.ClassName, Args: in.Args, PyFiles: in.PyFiles, Jars: in.Jars, Files: in.Files, Archives: in.Archives,
+			Name: "nightly é", Main: in.File, Class: in.ClassName, Args: in.Args, PyFiles: in.PyFiles, Jars: in.Jars, Files: in.Files, Archives: in.Archives,
 		},
 		Options: job.Options{Conf: map[string]string{
 			"spark.sql.ansi.enabled": "true", "spark.my.password": "secret:db", "spark.executor.memory": "2g",
@@ -48,8 +48,9 @@ func TestConvert(t *testing.T) {
 
 func TestConvertFillsInDefaults(t *testing.T) {
 	t.Parallel()
-	spec, _, err := jobspec.Convert(valid(), "ana", "lake", rules())
+	spec, manifest, err := jobspec.Convert(valid(), "ana", "lake", rules())
 	require.NoError(t, err)
+	require.Empty(t, manifest.Program.Name, "the application's name is left to Spark")
 	require.Equal(t, job.Spec{
 		Name: "job.py", User: "ana", Cluster: "lake", Kind: job.KindPySpark, Deadline: time.Hour, RunLimit: 12 * time.Hour,
 		OutageLimit: 2 * time.Hour, Retry: job.RetryPolicy{InfrastructureRetries: 2},
@@ -57,10 +58,15 @@ func TestConvertFillsInDefaults(t *testing.T) {
 
 	s := valid()
 	s.Conf = map[string]string{"spark.app.name": "from conf"}
-	spec, manifest, err := jobspec.Convert(s, "ana", "lake", rules())
+	spec, manifest, err = jobspec.Convert(s, "ana", "lake", rules())
 	require.NoError(t, err)
 	require.Equal(t, "from conf", spec.Name)
+	require.Equal(t, "from conf", manifest.Program.Name)
 	require.Empty(t, manifest.Options.Conf, "the name has a place of its own")
+
+	spec, manifest, err = jobspec.Convert(jobspec.Spec{File: "hdfs:/report.jar", ClassName: "org.example.Report"}, "ana", "lake", rules())
+	require.NoError(t, err)
+	require.Equal(t, []string{"org.example.Report", ""}, []string{spec.Name, manifest.Program.Name})
 
 	s = jobspec.Spec{File: "hdfs:/" + strings.Repeat("n", 250) + ".py"}
 	spec, _, err = jobspec.Convert(s, "ana", "lake", rules())

@@ -1,6 +1,7 @@
 package jobspec_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,5 +76,20 @@ func TestArtifacts(t *testing.T) {
 	for _, other := range []string{"hdfs:/x", "artifact:x/y", "/artifact:" + digest + "/x"} {
 		_, _, ok = jobspec.CutArtifact(other)
 		require.False(t, ok, other)
+	}
+}
+
+// A request by itself says what lists show of its job, as Convert does later.
+func TestHeaderNames(t *testing.T) {
+	t.Parallel()
+	for request, want := range map[string]string{
+		`{"file":"hdfs:/report.jar","className":"org.example.Report"}`:               "org.example.Report",
+		`{"file":"hdfs:/report.jar"}`:                                                "report.jar",
+		`{"file":"hdfs:/report.py"}`:                                                 "report.py",
+		`{"file":"hdfs:/report.py","name":"a"}`:                                      "a",
+		`{"file":"hdfs:/report.py","conf":{"spark.app.name":" b "}}`:                 "b",
+		`{"file":"hdfs:/report.jar","className":"` + strings.Repeat("a", 300) + `"}`: strings.Repeat("a", 197) + "…",
+	} {
+		require.Equal(t, want, jobspec.Header(job.Request{Spec: []byte(request)}).Name)
 	}
 }

@@ -2,6 +2,7 @@ package jobspec
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -36,7 +37,8 @@ type Spec struct {
 	Files    []string `json:"files,omitempty"`
 	Archives []string `json:"archives,omitempty"`
 
-	// Name for people; "" is the program's file name.
+	// Name for people, and of the application. Without one the job is called as its main
+	// class or Python file, and the application as spark-submit would call it.
 	Name string `json:"name,omitempty"`
 	// Cluster to run on; "" lets Stoker choose.
 	Cluster string `json:"cluster,omitempty"`
@@ -107,6 +109,12 @@ func Parse(data []byte) (Spec, error) {
 	return spec, err
 }
 
+// unnamed is what people read where nobody gave a name: what spark-submit itself would
+// call the application.
+//
+// Source: org.apache.spark.deploy.SparkSubmitArguments of Spark 3.5.
+func (s Spec) unnamed() string { return job.Head(cmp.Or(s.ClassName, path.Base(s.File)), maxName) }
+
 // Header is what a request says of its job by itself, without the rules of an
 // installation: enough to list it and to find its owner.
 func Header(request job.Request) job.Spec {
@@ -117,7 +125,7 @@ func Header(request job.Request) job.Spec {
 	}
 	header.Name, header.Queue, header.Profile, header.Labels = spec.Name, spec.Queue, spec.Profile, spec.Labels
 	if header.Name == "" {
-		header.Name = job.Head(path.Base(spec.File), maxName)
+		header.Name = job.Head(cmp.Or(strings.TrimSpace(spec.Conf["spark.app.name"]), spec.unnamed()), maxName)
 	}
 	header.Kind = job.KindPySpark
 	if strings.HasSuffix(spec.File, ".jar") {

@@ -38,7 +38,8 @@ const (
 // Launch is everything SUBMIT needs to know of a staged attempt. It is written
 // to launch.json by STAGE, and may hold references to secrets, never secrets.
 type Launch struct {
-	// Name of the application, for people.
+	// Name of the application; "" leaves it to spark-defaults.conf, else to spark-submit's
+	// own rule: the main class of a JAR, the file's name of a Python program.
 	Name string `json:"name"`
 	// PythonDriver: the program is Stoker's Python driver.
 	PythonDriver bool `json:"pythonDriver"`

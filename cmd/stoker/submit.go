@@ -191,7 +191,7 @@ type submission struct {
 func (s *submission) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.ClassName, "class", "", "main class of a .jar")
-	f.StringVar(&s.Name, "name", "", "name of the job (default: the program's file name)")
+	f.StringVar(&s.Name, "name", "", "name of the job and of its application (default: the main class, else the program's file name)")
 	f.VarP(&s.conf, "conf", "c", "spark.* key and its value; may repeat")
 	f.StringVar(&s.pyFiles, "py-files", "", ".py, .zip and .egg files to import from, separated by commas; on YARN, FILE#NAME renames")
 	f.StringVar(&s.files, "files", "", "files for the working directories, separated by commas; FILE#NAME renames")

@@ -117,6 +117,15 @@ func TestSparkDefaultsComeFirst(t *testing.T) {
 	require.Empty(t, data, "without secrets spark-submit reads its own defaults")
 }
 
+// spark-submit itself names an application that has no name, by spark-defaults.conf or
+// by its program.
+func TestCommandWithoutAName(t *testing.T) {
+	t.Parallel()
+	cmd, err := Options{SparkHome: "/spark", Master: "local[2]"}.command("/jobs/a/1", spark.Launch{Main: "main.py"}, nil)
+	require.NoError(t, err)
+	require.NotContains(t, cmd.argv, "--name")
+}
+
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	o := Options{SparkHome: "/spark", Master: "local[2]", Events: true}
