@@ -81,6 +81,9 @@ type Options struct {
 	// Conf holds spark.* keys. A value "secret:<name>" is resolved on the
 	// cluster's worker just before launch.
 	Conf map[string]string `json:"conf,omitempty"`
+	// Limits of the profile: keys whose values, where Conf has none, the launch keeps at
+	// or below these.
+	Limits map[string]string `json:"limits,omitempty"`
 	// Args are further spark-submit arguments, in order: "--num-executors", "2".
 	Args []string `json:"args,omitempty"`
 }

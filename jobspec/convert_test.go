@@ -42,7 +42,7 @@ func TestConvert(t *testing.T) {
 		Options: job.Options{Conf: map[string]string{
 			"spark.sql.ansi.enabled": "true", "spark.my.password": "secret:db", "spark.executor.memory": "2g",
 			"spark.driver.cores": "2", "spark.executor.instances": "3", "spark.yarn.queue": "etl",
-		}},
+		}, Limits: map[string]string{"spark.executor.memory": "4g"}},
 	}, manifest)
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/options"
+	"github.com/stoker-spark/stoker/spark/properties"
 )
 
 var urlPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:/`)
@@ -38,6 +40,11 @@ type command struct {
 // spark-defaults.conf that spark-submit will read.
 func (o Options) command(dir jobDir, launch spark.Launch, defaults []byte) (command, error) {
 	b := commandBuilder{dir: dir}
+	beside, err := properties.Defaults(defaults)
+	if err != nil {
+		beside = nil // spark-submit refuses it, and says so
+	}
+	launch.Options.Conf = options.Limited(launch.Options, beside)
 	conf := b.conf(launch, o)
 	secrets := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(conf)) {

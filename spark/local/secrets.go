@@ -11,6 +11,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/properties"
 )
 
 // secretProperties resolves references (conf key -> secret name) and returns
@@ -33,7 +34,17 @@ func (o Options) secretProperties(references map[string]string, env []string) ([
 	if len(problems) > 0 {
 		return nil, job.Invalid("secrets of the application cannot be resolved", problems)
 	}
-	return bytes.Join([][]byte{o.sparkDefaults(env), properties(values)}, []byte("\n\n")), nil
+	return bytes.Join([][]byte{o.sparkDefaults(env), properties.Write("Secrets.", values)}, []byte("\n\n")), nil
+}
+
+// Defaults returns what the spark-defaults.conf says that spark-submit will read; nothing
+// if that is none, or none that Spark could read.
+func (m *Manager) Defaults() map[string]string {
+	conf, err := properties.Defaults(m.opts.sparkDefaults(m.opts.environment(os.Environ(), "", "")))
+	if err != nil {
+		return nil
+	}
+	return conf
 }
 
 // sparkDefaults is the spark-defaults.conf that spark-submit would read.

@@ -8,99 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 )
-
-func TestProperties(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]string{
-		"plain":      `k=plain`,
-		"":           `k=`,
-		" a b ":      `k=\ a b `,
-		"a=b:c#d!e":  `k=a\=b\:c\#d\!e`,
-		`c:\dir`:     `k=c\:\\dir`,
-		"l\nm\rn\tf": `k=l\nm\rn\tf`,
-		"é😀\x00":     `k=\u00E9\uD83D\uDE00\u0000`,
-		"\x7f":       `k=\u007F`,
-	} {
-		require.Equal(t, want+"\n", string(properties(map[string]string{"k": value})), "%q", value)
-	}
-	require.Equal(t, "a\\ key\\==1\nb=2\n", string(properties(map[string]string{"b": "2", "a key=": "1"})))
-}
-
-// parseProperties follows the documentation of java.util.Properties.load.
-func parseProperties(data []byte) map[string]string {
-	values := map[string]string{}
-	for line := range strings.SplitSeq(string(data), "\n") {
-		line = strings.TrimLeft(line, " \t\f")
-		if line == "" || line[0] == '#' || line[0] == '!' {
-			continue
-		}
-		var units [2][]uint16
-		part := 0
-		for i := 0; i < len(line); i++ {
-			c := line[i]
-			switch {
-			case c == '\\':
-				i++
-				switch line[i] {
-				case 'u':
-					var unit uint16
-					for _, digit := range line[i+1 : i+5] {
-						unit = unit<<4 | uint16(strings.IndexRune("0123456789ABCDEF", digit))
-					}
-					units[part] = append(units[part], unit)
-					i += 4
-				case 't', 'n', 'r', 'f':
-					units[part] = append(units[part], uint16("\t\n\r\f"[strings.IndexByte("tnrf", line[i])]))
-				default:
-					units[part] = append(units[part], uint16(line[i]))
-				}
-			case part == 0 && strings.IndexByte("=: \t\f", c) >= 0:
-				part = 1
-				rest := strings.TrimLeft(line[i:], " \t\f")
-				if rest != "" && (rest[0] == '=' || rest[0] == ':') {
-					rest = strings.TrimLeft(rest[1:], " \t\f")
-				}
-				i = len(line) - len(rest) - 1
-			default:
-				units[part] = append(units[part], uint16(c))
-			}
-		}
-		values[string(utf16.Decode(units[0]))] = string(utf16.Decode(units[1]))
-	}
-	return values
-}
-
-func TestPropertiesComeBack(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.MapOfN(rapid.StringN(1, -1, 100), rapid.String(), 0, 5).Draw(t, "values")
-		data := properties(values)
-		require.Equal(t, values, parseProperties(data))
-		for _, c := range data {
-			require.True(t, c == '\n' || c >= ' ' && c < 0x7f, "%q", data)
-		}
-	})
-}
-
-func FuzzProperties(f *testing.F) {
-	f.Add("key", "value")
-	f.Add(" #k", "\\\n!")
-	f.Fuzz(func(t *testing.T, key, value string) {
-		if !utf8.ValidString(key) || !utf8.ValidString(value) || key == "" {
-			return
-		}
-		require.Equal(t, map[string]string{key: value}, parseProperties(properties(map[string]string{key: value})))
-	})
-}
 
 // A continued last line of spark-defaults.conf must not swallow ours.
 func TestSparkDefaultsComeFirst(t *testing.T) {
@@ -111,7 +25,7 @@ func TestSparkDefaultsComeFirst(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(conf, "spark-defaults.conf"), []byte(`spark.x a\`), 0o600))
 	data, err := o.secretProperties(map[string]string{"spark.p": "s"}, []string{"SPARK_CONF_DIR=" + conf})
 	require.NoError(t, err)
-	require.Equal(t, "spark.x a\\\n\nspark.p=hidden\n", string(data))
+	require.Equal(t, "spark.x a\\\n\n#Secrets.\nspark.p=hidden\n", string(data))
 	data, err = o.secretProperties(nil, nil)
 	require.NoError(t, err)
 	require.Empty(t, data, "without secrets spark-submit reads its own defaults")
@@ -162,6 +76,22 @@ func TestCommand(t *testing.T) {
 		"/jobs/a b/1/main.py", "--name", "", "a,b",
 	}, cmd.argv)
 	require.Equal(t, map[string]string{"spark.p": "db"}, cmd.secrets)
+}
+
+// spark-defaults.conf counts below the job's conf, within the limits of its profile.
+func TestCommandKeepsLimits(t *testing.T) {
+	t.Parallel()
+	launch := spark.Launch{Main: "main.py", Options: job.Options{
+		Conf: map[string]string{"spark.executor.cores": "1"}, Limits: map[string]string{"spark.driver.memory": "4g", "spark.executor.memory": "4g", "spark.executor.cores": "2"},
+	}}
+	cmd, err := Options{}.command("/jobs/a/1", launch, []byte("spark.driver.memory 3g\nspark.executor.memory 5g\nspark.executor.cores 9"))
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(cmd.argv, "\n"), "spark.driver.memory", "Spark reads it")
+	require.Contains(t, cmd.argv, "spark.executor.memory=4g")
+	require.Contains(t, cmd.argv, "spark.executor.cores=1")
+	cmd, err = Options{}.command("/jobs/a/1", launch, []byte(`spark.driver.memory \uXYZ`))
+	require.NoError(t, err, "Spark says what is wrong with it")
+	require.Contains(t, cmd.argv, "spark.driver.memory=1g")
 }
 
 func TestCommandRefuses(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stoker-spark/stoker/job"
 )
 
 // companions are keys through which a limited resource grows as well. They have
@@ -65,29 +67,54 @@ func allLimits(limits map[string]string) map[string]string {
 	return out
 }
 
-// applyLimits checks conf against the limits and sets limited keys that nobody
-// set. It returns a problem for each value above its limit.
-func applyLimits(conf, limits map[string]string) []string {
+// aboveLimits returns a problem for each value of conf that is above its limit.
+func aboveLimits(conf, limits map[string]string) []string {
 	var problems []string
 	limits = allLimits(limits)
 	for _, key := range slices.Sorted(maps.Keys(limits)) {
-		limit := limits[key]
 		value, set := conf[key]
 		if !set {
-			if value, set = unset(key, limit, conf); set {
-				conf[key] = value
-			}
 			continue
 		}
-		above, err := exceeds(key, value, limit)
+		above, err := exceeds(key, value, limits[key])
 		switch {
 		case err != nil:
-			problems = append(problems, fmt.Sprintf("%s: cannot be compared with the profile's limit %s: %v", key, limit, err))
+			problems = append(problems, fmt.Sprintf("%s: cannot be compared with the profile's limit %s: %v", key, limits[key], err))
 		case above:
-			problems = append(problems, fmt.Sprintf("%s: %s is above the profile's limit %s", key, show(value), limit))
+			problems = append(problems, fmt.Sprintf("%s: %s is above the profile's limit %s", key, show(value), limits[key]))
 		}
 	}
 	return problems
+}
+
+// Limited returns the conf of a job's options and, above it, what keeps the options'
+// limits where the job says nothing: a value of defaults, which is what Spark finds
+// beside the job's own (spark-defaults.conf), that is above a limit counts as the limit,
+// and so does Spark's own default. defaults without a limit are not in the result.
+func Limited(o job.Options, defaults map[string]string) map[string]string {
+	limited := maps.Clone(o.Conf)
+	if limited == nil {
+		limited = map[string]string{}
+	}
+	found := maps.Clone(limited)
+	for key, value := range defaults {
+		if _, set := found[key]; !set {
+			found[key] = value
+		}
+	}
+	for key, limit := range allLimits(o.Limits) {
+		if _, own := o.Conf[key]; own {
+			continue // compared when the job was read
+		}
+		if value, set := found[key]; set {
+			if above, err := exceeds(key, value, limit); above || err != nil {
+				limited[key] = limit
+			}
+		} else if value, needed := unset(key, limit, found); needed {
+			limited[key] = value
+		}
+	}
+	return limited
 }
 
 // unset returns the value for a limited key that nobody set, if it needs one.

@@ -16,9 +16,10 @@ type Profile struct {
 	Conf map[string]string `koanf:"conf"`
 	// Limits holds spark.* keys whose values a job may not exceed: sizes in
 	// Spark's syntax ("spark.executor.memory": "4g") or whole numbers
-	// ("spark.executor.instances": "10"). A limited key that nobody sets gets
-	// Spark's own default or the limit, whichever is less. The limit of
-	// spark.executor.instances bounds dynamic allocation as well.
+	// ("spark.executor.instances": "10"). A limited key that the job does not set
+	// gets what spark-defaults.conf says, or else Spark's own default, but no more
+	// than the limit. The limit of spark.executor.instances bounds dynamic
+	// allocation as well.
 	Limits map[string]string `koanf:"limits"`
 	// AllowHadoop lists the spark.hadoop.* and spark.hive.* keys that a job may
 	// set; a '*' at the end stands for any rest.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark/options"
 )
 
@@ -235,16 +236,50 @@ func TestLimits(t *testing.T) {
 
 	got, problems = with(map[string]string{"spark.dynamicAllocation.enabled": " TRUE"})
 	require.Empty(t, problems)
-	require.Equal(t, "10", got.Options.Conf["spark.dynamicAllocation.maxExecutors"])
+	require.Equal(t, "10", options.Limited(got.Options, nil)["spark.dynamicAllocation.maxExecutors"])
+}
 
-	cluster := options.Cluster{Profile: options.Profile{Limits: map[string]string{
-		"spark.cores.max": "4", "spark.executor.memory": "512m", "spark.driver.cores": "3",
-	}}}
-	got, problems = options.Resolve(cluster, options.Engine{}, nil)
-	require.Empty(t, problems)
-	require.Equal(t, map[string]string{
-		"spark.cores.max": "4", "spark.executor.memory": "512m", "spark.driver.cores": "1",
-	}, got.Options.Conf)
+// What a job leaves open comes from spark-defaults.conf, else from Spark, and stays
+// within the limits.
+func TestLimited(t *testing.T) {
+	t.Parallel()
+	limits := map[string]string{"spark.executor.memory": "8g", "spark.executor.cores": "3", "spark.executor.instances": "10"}
+	for name, test := range map[string]struct{ limits, conf, defaults, want map[string]string }{
+		"nobody says anything": {limits: limits, want: map[string]string{
+			"spark.executor.memory": "1g", "spark.executor.cores": "1", "spark.executor.instances": "2",
+		}},
+		"Spark's own default is above": {
+			limits: map[string]string{"spark.cores.max": "4", "spark.executor.memory": "512m", "spark.driver.cores": "3"},
+			want:   map[string]string{"spark.cores.max": "4", "spark.executor.memory": "512m", "spark.driver.cores": "1"},
+		},
+		"the defaults count": {
+			limits: limits, defaults: map[string]string{"spark.executor.memory": "4g", "spark.executor.cores": "2", "spark.executor.instances": "5", "spark.x": "y"},
+			want: map[string]string{},
+		},
+		"the defaults are above": {
+			limits: limits, defaults: map[string]string{"spark.executor.memory": "9g", "spark.executor.memoryOverhead": "10g", "spark.executor.cores": "many", "spark.executor.instances": "11"},
+			want: map[string]string{"spark.executor.memory": "8g", "spark.executor.memoryOverhead": "8g", "spark.executor.cores": "3", "spark.executor.instances": "10"},
+		},
+		"the job's word counts": {
+			limits: limits, conf: map[string]string{"spark.executor.memory": "2g", "spark.a": "b"}, defaults: map[string]string{"spark.executor.memory": "9g"},
+			want: map[string]string{"spark.executor.memory": "2g", "spark.a": "b", "spark.executor.cores": "1", "spark.executor.instances": "2"},
+		},
+		"the defaults allocate dynamically": {
+			limits: limits, defaults: map[string]string{"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.initialExecutors": "50"},
+			want: map[string]string{
+				"spark.dynamicAllocation.maxExecutors": "10", "spark.dynamicAllocation.initialExecutors": "10", "spark.executor.memory": "1g", "spark.executor.cores": "1",
+			},
+		},
+		"the job does not": {
+			limits: limits, conf: map[string]string{"spark.dynamicAllocation.enabled": "false"}, defaults: map[string]string{"spark.dynamicAllocation.enabled": "true"},
+			want: map[string]string{
+				"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": "2", "spark.executor.memory": "1g", "spark.executor.cores": "1",
+			},
+		},
+		"no limits": {conf: map[string]string{"spark.a": "b"}, defaults: map[string]string{"spark.executor.memory": "9g"}, want: map[string]string{"spark.a": "b"}},
+	} {
+		require.Equal(t, test.want, options.Limited(job.Options{Conf: test.conf, Limits: test.limits}, test.defaults), name)
+	}
 }
 
 func TestSecretsOfTheProfile(t *testing.T) {

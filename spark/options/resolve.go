@@ -102,11 +102,11 @@ func ResolveConf(cluster Cluster, profile string, conf map[string]string, archiv
 
 // limited ends a resolution: limits, and what has a place of its own.
 func (r *resolver) limited() (Result, []string) {
-	r.problems = append(r.problems, applyLimits(r.conf, r.profile.Limits)...)
+	r.problems = append(r.problems, aboveLimits(r.conf, r.profile.Limits)...)
 	r.result.Name = strings.TrimSpace(r.conf["spark.app.name"])
 	delete(r.conf, "spark.app.name")
 	r.result.Queue = strings.TrimSpace(r.conf["spark.yarn.queue"])
-	r.result.Options.Conf = r.conf
+	r.result.Options.Conf, r.result.Options.Limits = r.conf, r.profile.Limits
 	if r.verbose {
 		r.result.Options.Args = []string{"--verbose"}
 	}
@@ -129,7 +129,7 @@ func (p Profile) Problems() []string {
 		}
 	}
 	if len(r.problems) == 0 {
-		r.problems = append(r.problems, applyLimits(r.conf, p.Limits)...)
+		r.problems = append(r.problems, aboveLimits(r.conf, p.Limits)...)
 	}
 	return r.problems
 }

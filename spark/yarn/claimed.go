@@ -29,6 +29,8 @@ type Submitter interface {
 	// Claimed reports whether a supervisor has made its claim: spark-submit was
 	// started, or never will be.
 	Claimed(attempt job.Attempt) (bool, error)
+	// Defaults of the spark-defaults.conf that spark-submit reads.
+	Defaults() map[string]string
 }
 
 // ClaimedOptions of a Claimed.

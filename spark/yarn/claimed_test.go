@@ -537,6 +537,24 @@ func TestClaimedCommand(t *testing.T) {
 	got, err = s.command(t.Context())
 	require.NoError(t, err)
 	require.NotContains(t, got.Options.Conf, "spark.yarn.archive", "another version's jars")
+
+	// What its own spark-defaults.conf says stays, as when the application is sent without it.
+	b.change = func(o *ClaimedOptions) { o.Settings.Runtimes, o.SparkVersion = runtimes, "3.5.9" }
+	conf := filepath.Join(b.host.SparkHome, "conf")
+	defaults := func(text string) error {
+		require.NoError(t, os.MkdirAll(conf, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(conf, fileDefaults), []byte(text), 0o600))
+		s.c = b.openClaimed()
+		got, err = s.command(t.Context())
+		return err
+	}
+	b.put(spark.FileLaunch, `{"main":"driver.py"}`)
+	require.NoError(t, defaults("spark.yarn.tags theirs\nspark.yarn.jars local:/opt/spark/*\n"))
+	require.NotContains(t, got.Options.Conf, "spark.yarn.archive")
+	require.True(t, strings.HasSuffix(got.Options.Conf["spark.yarn.tags"], ",theirs"))
+	require.NoError(t, defaults("spark.executor.memory 1g\n"))
+	require.Equal(t, "file:/r/spark.zip", got.Options.Conf["spark.yarn.archive"])
+	require.Equal(t, job.CodeInvalid, job.CodeOf(defaults("spark.yarn.tags x,stoker-job-k.1\n")))
 }
 
 // What spark-submit would make of names and interpreters is mended or refused before it

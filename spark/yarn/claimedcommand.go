@@ -1,6 +1,7 @@
 package yarn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 	for _, arg := range launch.Args {
 		l.Args = append(l.Args, submission.SubmitArgument(arg))
 	}
-	settings := submitSettings{settings: s.c.opts.Settings, sparkVersion: s.c.opts.SparkVersion, store: s.c.m.opts.Store}
+	settings := submitSettings{settings: s.c.opts.Settings, sparkVersion: s.c.opts.SparkVersion, store: s.c.m.opts.Store, defaults: s.c.opts.Submitter.Defaults()}
 	l.Options.Conf, err = settings.conf(ctx, s.c.m.tags(s.reservation), s.dir.path, l.Options.Conf)
 	if err != nil {
 		return spark.Launch{}, s.c.m.unavailable("look for a staged Spark", err)
@@ -97,6 +98,8 @@ type submitSettings struct {
 	// sparkVersion of spark-submit, "" if unknown.
 	sparkVersion string
 	store        store.Store
+	// defaults of the spark-defaults.conf that it will read.
+	defaults map[string]string
 }
 
 // conf puts a cluster's settings below what is given, and on top what makes the
@@ -110,7 +113,8 @@ func (s submitSettings) conf(ctx context.Context, tags []string, dir string, giv
 		conf["spark.yarn.appMasterEnv.JAVA_HOME"], conf["spark.executorEnv.JAVA_HOME"] = home, home
 	}
 	maps.Copy(conf, given)
-	if conf[keyArchive] == "" && conf[keyJars] == "" && s.sparkVersion != "" {
+	says := func(key string) string { return cmp.Or(conf[key], s.defaults[key]) }
+	if says(keyArchive) == "" && says(keyJars) == "" && s.sparkVersion != "" {
 		runtime, err := FindRuntime(ctx, s.store, s.settings.Runtimes, s.settings.SparkVersion)
 		if err != nil && job.CodeOf(err) != job.CodeNotFound {
 			return nil, err
@@ -119,7 +123,10 @@ func (s submitSettings) conf(ctx context.Context, tags []string, dir string, giv
 			conf[keyArchive] = fileURL(s.store, runtime.Archive.Path)
 		}
 	}
-	if own := conf[keyTags]; own != "" {
+	if own := says(keyTags); own != "" {
+		if tag := forged(own); tag != "" {
+			return nil, job.Errorf(job.CodeInvalid, "spark.yarn.tags: the tag %q would pass for one of Stoker's own", tag)
+		}
 		tags = append(slices.Clone(tags), own)
 	}
 	conf[keyTags] = strings.Join(tags, ",")

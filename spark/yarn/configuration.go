@@ -14,6 +14,8 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/options"
+	"github.com/stoker-spark/stoker/spark/properties"
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
 
@@ -54,7 +56,7 @@ type listed struct {
 func (b *builder) configuration(ctx context.Context, launch spark.Launch) (configured, error) {
 	found := configured{conf: map[string]string{}, env: map[string]string{}}
 	dir := b.opts.Settings.SparkConfDir
-	defaults := filepath.Join(dir, fileDefaults)
+	file := filepath.Join(dir, fileDefaults)
 	if dir != "" {
 		var err error
 		var missing bool
@@ -64,7 +66,7 @@ func (b *builder) configuration(ctx context.Context, launch spark.Launch) (confi
 		if before := b.withoutConf.Swap(missing); missing && !before {
 			b.opts.Logger.Warn("no configuration of Spark is applied: SPARK_CONF_DIR names a directory that is missing", "dir", dir)
 		}
-		if found.conf, err = readDefaults(defaults, found.files[fileDefaults]); err != nil {
+		if found.conf, err = readDefaults(file, found.files[fileDefaults]); err != nil {
 			return found, err
 		}
 		variables, warnings, err := b.env.read(ctx, dir, b.opts.ConfDirs)
@@ -82,12 +84,14 @@ func (b *builder) configuration(ctx context.Context, launch spark.Launch) (confi
 				return key + " of the job's profile"
 			}
 		}
-		return keys[0] + " of " + defaults
+		return keys[0] + " of " + file
 	}
 	if queue := b.opts.Settings.Queue; queue != "" {
 		found.conf[keyQueue] = queue
 	}
-	maps.Copy(found.conf, launch.Options.Conf)
+	defaults := submission.ResourcesOf(found.env)
+	maps.Copy(defaults, found.conf)
+	maps.Copy(found.conf, options.Limited(launch.Options, defaults))
 	if tag := forged(found.conf[keyTags]); tag != "" {
 		return found, job.Errorf(job.CodeInvalid, "%s: the tag %q would pass for one of Stoker's own", from(keyTags), tag)
 	}
@@ -155,7 +159,7 @@ func (s Settings) sparkConf() (files map[string][]byte, missing bool, err error)
 // cluster mode: options of spark-submit that say so replace what stands there. A key
 // that spark-submit would heed and Stoker can't is an error.
 func readDefaults(name string, data []byte) (map[string]string, error) {
-	conf, err := submission.ParseDefaults(data)
+	conf, err := properties.Defaults(data)
 	if err != nil {
 		return nil, job.Errorf(job.CodeInvalid, "read %s: %w", name, err)
 	}

@@ -1,6 +1,7 @@
 package yarn
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/properties"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/store"
 )
@@ -206,6 +208,41 @@ func TestWhereSparkLies(t *testing.T) {
 			}
 			require.Contains(t, s.archived(), expand(row.conf))
 		})
+	}
+}
+
+// spark-defaults.conf and, below it, spark-env.sh count where the job says nothing, within
+// the limits of its profile.
+func TestLimitsOfTheProfile(t *testing.T) {
+	s := newSite(t)
+	s.request.Launch.Options.Limits = map[string]string{
+		"spark.executor.memory": "8g", "spark.driver.memory": "2g", "spark.executor.cores": "2", "spark.executor.instances": "10",
+	}
+	s.sparkConf(map[string]string{
+		"spark-defaults.conf": "spark.executor.memory 4g\nspark.driver.memory 6g\nspark.dynamicAllocation.enabled true\nspark.shuffle.service.enabled true\n",
+		"spark-env.sh":        "SPARK_EXECUTOR_CORES=7\nSPARK_EXECUTOR_MEMORY=3g\n",
+	})
+	built := func() map[string]string {
+		s.context()
+		archive, err := zip.OpenReader(s.archive())
+		require.NoError(t, err)
+		defer archive.Close() //nolint:errcheck // only read
+		data, err := fs.ReadFile(archive, "__spark_conf__.properties")
+		require.NoError(t, err)
+		conf, err := properties.Read(data)
+		require.NoError(t, err)
+		return conf
+	}
+	conf := built()
+	for key, want := range map[string]string{
+		"spark.executor.memory": "4g", "spark.driver.memory": "2g", "spark.executor.cores": "2", "spark.dynamicAllocation.maxExecutors": "10", "spark.executor.instances": "",
+	} {
+		require.Equal(t, want, conf[key], key)
+	}
+	s.sparkConf(map[string]string{"spark-defaults.conf": "", "spark-env.sh": "SPARK_EXECUTOR_CORES=1\nSPARK_EXECUTOR_MEMORY=3g\n"})
+	conf = built()
+	for key, want := range map[string]string{"spark.executor.memory": "3g", "spark.driver.memory": "1g", "spark.executor.cores": "1", "spark.executor.instances": "2"} {
+		require.Equal(t, want, conf[key], key)
 	}
 }
 

@@ -133,7 +133,7 @@ func (e *Edge) amend(ctx context.Context, r spark.Reservation, launch spark.Laun
 	// What STAGE has put there under a name goes with the rest.
 	launch.Files = slices.DeleteFunc(slices.Clone(launch.Files), func(name string) bool { return strings.HasPrefix(name, spark.DirWork+"/") })
 	launch.Files = append(launch.Files, work...)
-	settings := submitSettings{settings: e.opts.Settings, sparkVersion: e.opts.SparkVersion, store: e.yarn.opts.Store}
+	settings := submitSettings{settings: e.opts.Settings, sparkVersion: e.opts.SparkVersion, store: e.yarn.opts.Store, defaults: e.Defaults()}
 	launch.Options.Conf = maps.Clone(launch.Options.Conf)
 	if launch.Options.Conf == nil {
 		launch.Options.Conf = map[string]string{}

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/properties"
 )
 
 // logConfigs are the files of Spark's configuration directory that containers find on
@@ -36,8 +37,8 @@ func (b *builder) archive() ([]byte, error) {
 	}
 	conf, hadoop := b.revealed()
 	a.add(fileHadoop, writeHadoop(hadoop))
-	a.add(fileConf, writeProperties("Spark configuration.", conf))
-	a.add(fileCache, writeProperties("Spark configuration.", b.cacheProperties()))
+	a.add(fileConf, properties.Write("Spark configuration.", conf))
+	a.add(fileCache, properties.Write("Spark configuration.", b.cacheProperties()))
 	data, err := a.close()
 	if err != nil {
 		return nil, job.Errorf(job.CodeInternal, "write the archive of configuration files: %w", err)

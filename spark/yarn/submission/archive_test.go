@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/properties"
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
 
@@ -113,16 +114,6 @@ func TestContextOfAnotherArchive(t *testing.T) {
 	require.EqualValues(t, 2, second.Container.LocalResources["__spark_conf__"].Timestamp)
 }
 
-func TestParseDefaults(t *testing.T) {
-	t.Parallel()
-	got, err := submission.ParseDefaults([]byte("# comment\nspark.a  x y \nspark.b=\\u00fc\nspark.c : tab\\tend\\n \nspark.a z\nother 1\nspark.d\n"))
-	require.NoError(t, err)
-	require.Equal(t, map[string]string{"spark.a": "z", "spark.b": "ü", "spark.c": "tab\tend\n", "spark.d": "", "other": "1"}, got)
-	_, err = submission.ParseDefaults([]byte(`spark.a \u00g0`))
-	require.Equal(t, job.CodeInvalid, job.CodeOf(err))
-	require.ErrorContains(t, err, "spark-defaults.conf: value of \"spark.a\"")
-}
-
 func TestParseEnv(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]map[string]string{
@@ -157,8 +148,10 @@ func FuzzConfiguration(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		conf, err := submission.ParseDefaults(data)
-		require.Contains(t, []job.Code{"", job.CodeInvalid}, job.CodeOf(err))
+		conf, err := properties.Defaults(data)
+		if err != nil {
+			conf = nil
+		}
 		submission.ParseEnv(data)
 		plan, err := submission.Prepare(pythonJob(func(in *submission.Input) {
 			in.Conf = conf

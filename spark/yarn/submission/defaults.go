@@ -4,24 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/stoker-spark/stoker/job"
 )
-
-// ParseDefaults reads spark-defaults.conf as Spark does: java.util.Properties in
-// UTF-8, of whose values leading and trailing blanks are dropped, escaped line ends
-// are not. Keys outside spark. are returned as well; Prepare warns of them. The error
-// is invalid, for a broken \u escape.
-func ParseDefaults(data []byte) (map[string]string, error) {
-	properties, err := readProperties(data)
-	if err != nil {
-		return nil, job.Errorf(job.CodeInvalid, "spark-defaults.conf: %w", err)
-	}
-	for key, value := range properties {
-		properties[key] = strings.TrimFunc(value, func(r rune) bool { return r <= ' ' && r != '\r' && r != '\n' })
-	}
-	return properties, nil
-}
 
 var (
 	assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/spark/properties"
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
 
@@ -144,7 +145,7 @@ func (j one) described(t *testing.T, c where, d described) submission.Input {
 	conf := map[string]string{}
 	if defaults, ok := j.sparkConf["spark-defaults.conf"]; ok {
 		var err error
-		conf, err = submission.ParseDefaults([]byte(defaults))
+		conf, err = properties.Defaults([]byte(defaults))
 		require.NoError(t, err)
 	}
 	maps.Copy(conf, j.settings(c))

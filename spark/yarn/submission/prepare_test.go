@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/spark/properties"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 	"github.com/stoker-spark/stoker/spark/yarn/submission"
 )
@@ -87,8 +88,8 @@ func prepare(t *testing.T, in submission.Input) result {
 		r.files[f.name] = f.content
 		r.names = append(r.names, f.name)
 	}
-	r.conf = properties(t, r.files["__spark_conf__.properties"])
-	r.cache = properties(t, r.files["__spark_dist_cache__.properties"])
+	r.conf = readProperties(t, r.files["__spark_conf__.properties"])
+	r.cache = readProperties(t, r.files["__spark_dist_cache__.properties"])
 	return r
 }
 
@@ -112,9 +113,9 @@ func unzipped(t *testing.T, archive []byte) []member {
 	return members
 }
 
-func properties(t *testing.T, text string) map[string]string {
+func readProperties(t *testing.T, text string) map[string]string {
 	t.Helper()
-	p, err := submission.ParseDefaults([]byte(text))
+	p, err := properties.Defaults([]byte(text))
 	require.NoError(t, err)
 	return p
 }

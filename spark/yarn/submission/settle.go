@@ -59,9 +59,9 @@ func (b *builder) settle() {
 	b.require("spark.master", "yarn")
 	b.require("spark.submit.deployMode", "cluster")
 	delete(conf, "spark.driver.host")
-	fallback("spark.driver.memory", b.in.Env["SPARK_DRIVER_MEMORY"])
-	fallback("spark.executor.memory", b.in.Env["SPARK_EXECUTOR_MEMORY"])
-	fallback("spark.executor.cores", b.in.Env["SPARK_EXECUTOR_CORES"])
+	for key, value := range ResourcesOf(b.in.Env) {
+		fallback(key, value)
+	}
 
 	b.program()
 	set("spark.app.name", b.in.Name)
@@ -94,6 +94,20 @@ func (b *builder) settle() {
 		fallback("spark.executorEnv.JAVA_HOME", home)
 	}
 	b.describe()
+}
+
+// ResourcesOf returns the keys for which variables of spark-env.sh stand, where no
+// configuration has them. Source: org.apache.spark.deploy.SparkSubmitArguments.
+func ResourcesOf(env map[string]string) map[string]string {
+	conf := map[string]string{}
+	for key, variable := range map[string]string{
+		"spark.driver.memory": "SPARK_DRIVER_MEMORY", "spark.executor.memory": "SPARK_EXECUTOR_MEMORY", "spark.executor.cores": "SPARK_EXECUTOR_CORES",
+	} {
+		if value := env[variable]; value != "" {
+			conf[key] = value
+		}
+	}
+	return conf
 }
 
 // accept takes over one key of the input.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stoker-spark/stoker/spark/properties"
 )
 
 // vectors are inputs, mostly random, with the results of Java 17 and Spark 3.5.9:
@@ -45,7 +47,7 @@ func TestPropertiesLikeJava(t *testing.T) {
 	v := loadVectors(t)
 	for _, pair := range v.Load {
 		text := decode[string](t, pair[0])
-		got, err := readProperties([]byte(text))
+		got, err := properties.Read([]byte(text))
 		if want := decode[map[string]string](t, pair[1]); want == nil {
 			require.Error(t, err, "%q", text)
 		} else {
@@ -54,9 +56,9 @@ func TestPropertiesLikeJava(t *testing.T) {
 		}
 	}
 	for _, triple := range v.Store {
-		got := writeProperties("t", map[string]string{triple[0]: triple[1]})
+		got := properties.Write("t", map[string]string{triple[0]: triple[1]})
 		require.Equal(t, "#t\n"+triple[2]+"\n", string(got), "%q", triple)
-		back, err := readProperties(got)
+		back, err := properties.Read(got)
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{triple[0]: triple[1]}, back)
 	}

@@ -1,4 +1,8 @@
-package submission
+// Package properties reads and writes java.util.Properties, the format of
+// spark-defaults.conf.
+//
+// Source: java.util.Properties, whose load and store a test compares it with.
+package properties
 
 import (
 	"bytes"
@@ -9,24 +13,26 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/stoker-spark/stoker/job"
 )
 
-// writeProperties writes java.util.Properties, in UTF-8 and sorted by key.
-func writeProperties(title string, properties map[string]string) []byte {
+// Write writes properties in UTF-8, sorted by key, below a title, which is one line.
+func Write(title string, properties map[string]string) []byte {
 	var b bytes.Buffer
 	b.WriteString("#" + title + "\n")
 	for _, key := range slices.Sorted(maps.Keys(properties)) {
-		b.WriteString(escapeProperty(key, true))
+		b.WriteString(escape(key, true))
 		b.WriteByte('=')
-		b.WriteString(escapeProperty(properties[key], false))
+		b.WriteString(escape(properties[key], false))
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
 }
 
-// escapeProperty escapes as Properties.store does for a Writer: every space of a
+// escape escapes as Properties.store does for a Writer: every space of a
 // key, a value's only in front.
-func escapeProperty(s string, isKey bool) string {
+func escape(s string, isKey bool) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch r {
@@ -53,26 +59,26 @@ func escapeProperty(s string, isKey bool) string {
 	return b.String()
 }
 
-// readProperties reads java.util.Properties as Properties.load does from UTF-8. Of
-// a key that occurs twice the last value counts.
-func readProperties(data []byte) (map[string]string, error) {
+// Read reads properties as Properties.load does from UTF-8. Of a key that occurs twice
+// the last value counts. The error names the key of a broken \u escape.
+func Read(data []byte) (map[string]string, error) {
 	properties := map[string]string{}
 	for _, line := range logicalLines([]rune(string(data))) {
-		key, value := splitProperty(line)
-		k, err := unescapeProperty(key)
+		key, value := split(line)
+		k, err := unescape(key)
 		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", show(string(key)), err)
+			return nil, fmt.Errorf("key %q: %w", job.Head(string(key), job.MaxWord), err)
 		}
-		v, err := unescapeProperty(value)
+		v, err := unescape(value)
 		if err != nil {
-			return nil, fmt.Errorf("value of %s: %w", show(k), err)
+			return nil, fmt.Errorf("value of %q: %w", job.Head(k, job.MaxWord), err)
 		}
 		properties[k] = v
 	}
 	return properties, nil
 }
 
-func isPropertySpace(r rune) bool { return r == ' ' || r == '\t' || r == '\f' }
+func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\f' }
 
 // logicalLines joins lines that end in an odd number of backslashes with the next,
 // without its leading space, and drops comments and blank lines.
@@ -84,7 +90,7 @@ func logicalLines(text []rune) [][]rune {
 		r := text[i]
 		isEnd := r == '\n' || r == '\r'
 		if skipSpace {
-			if isPropertySpace(r) || isEnd && !continued {
+			if isSpace(r) || isEnd && !continued {
 				continue
 			}
 			skipSpace, continued = false, false
@@ -121,12 +127,12 @@ func logicalLines(text []rune) [][]rune {
 	return append(lines, line)
 }
 
-// splitProperty splits at the first '=', ':' or space that is not escaped.
-func splitProperty(line []rune) (key, value []rune) {
+// split splits at the first '=', ':' or space that is not escaped.
+func split(line []rune) (key, value []rune) {
 	i, backslash := 0, false
 	for ; i < len(line); i++ {
 		r := line[i]
-		if !backslash && (r == '=' || r == ':' || isPropertySpace(r)) {
+		if !backslash && (r == '=' || r == ':' || isSpace(r)) {
 			break
 		}
 		backslash = r == '\\' && !backslash
@@ -134,7 +140,7 @@ func splitProperty(line []rune) (key, value []rune) {
 	key = line[:i]
 	for separator := false; i < len(line); i++ {
 		switch r := line[i]; {
-		case isPropertySpace(r):
+		case isSpace(r):
 		case !separator && (r == '=' || r == ':'):
 			separator = true
 		default:
@@ -144,11 +150,11 @@ func splitProperty(line []rune) (key, value []rune) {
 	return key, nil
 }
 
-var propertyEscapes = map[rune]uint16{'t': '\t', 'r': '\r', 'n': '\n', 'f': '\f'}
+var escapes = map[rune]uint16{'t': '\t', 'r': '\r', 'n': '\n', 'f': '\f'}
 
-// unescapeProperty resolves escapes; characters beyond 16 bits may be written as
+// unescape resolves escapes; characters beyond 16 bits may be written as
 // two of them.
-func unescapeProperty(s []rune) (string, error) {
+func unescape(s []rune) (string, error) {
 	if !slices.Contains(s, '\\') {
 		return string(s), nil
 	}
@@ -159,7 +165,7 @@ func unescapeProperty(s []rune) (string, error) {
 			continue
 		}
 		i++
-		switch escaped, ok := propertyEscapes[s[i]]; {
+		switch escaped, ok := escapes[s[i]]; {
 		case ok:
 			units = append(units, escaped)
 		case s[i] != 'u':
@@ -176,4 +182,15 @@ func unescapeProperty(s []rune) (string, error) {
 		}
 	}
 	return string(utf16.Decode(units)), nil
+}
+
+// Defaults reads spark-defaults.conf as Spark does: leading and trailing blanks of its
+// values are dropped, escaped line ends are not. Keys outside spark. are returned as
+// well. Errors are as for Read.
+func Defaults(data []byte) (map[string]string, error) {
+	properties, err := Read(data)
+	for key, value := range properties {
+		properties[key] = strings.TrimFunc(value, func(r rune) bool { return r <= ' ' && r != '\r' && r != '\n' })
+	}
+	return properties, err
 }
