@@ -18,7 +18,7 @@ var archivePath = regexp.MustCompile(`^[A-Za-z0-9._+/-]+$`)
 // says which of these runs.
 func (r *resolver) notInArchive(value string) string {
 	known := r.cluster.Master != AnyMaster
-	if known && (r.cluster.Master != "yarn" || r.cluster.DeployMode != "cluster") {
+	if !r.clustered() {
 		return "an interpreter can be chosen on YARN in cluster mode only, where archives are unpacked beside the program"
 	}
 	inside, ok := strings.CutPrefix(value, "./")

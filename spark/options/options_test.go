@@ -47,6 +47,7 @@ func TestOptionsReachSpark(t *testing.T) {
 		{"spark.hadoop.fs.s3a.secret.key", "secret:s3", "spark.hadoop.fs.s3a.secret.key", "secret:s3"},
 		{"spark.yarn.tags", "team, not-stoker-job", "spark.yarn.tags", "team, not-stoker-job"},
 		{" spark.padded ", "x", "spark.padded", "x"},
+		{"spark.executor.resource.gpu.discoveryScript", "./gpus.sh", "spark.executor.resource.gpu.discoveryScript", "./gpus.sh"},
 	} {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
 			t.Parallel()
@@ -462,4 +463,22 @@ func TestInterpreterOfAnArchive(t *testing.T) {
 			require.Contains(t, problems[0], row.problem)
 		})
 	}
+}
+
+// A discovery script runs on executors: elsewhere than on YARN in cluster mode these may
+// be on Stoker's own host.
+func TestDiscoveryScripts(t *testing.T) {
+	t.Parallel()
+	const key = "spark.executor.resource.gpu.discoveryScript"
+	for _, cluster := range []options.Cluster{{Master: "local[2]"}, {Master: "yarn"}, {Master: "yarn", DeployMode: "client"}} {
+		_, problems := options.ResolveConf(cluster, "", map[string]string{key: "./gpus.sh"}, nil)
+		require.Equal(t, []string{"conf " + key + ": refused by rule spark.executor.resource.*.discoveryScript: passes only " +
+			"on YARN in cluster mode, where executors run it beside the job's own code; elsewhere a profile may set it"}, problems)
+		cluster.Profile.Conf = map[string]string{key: "/opt/gpus.sh"}
+		result, problems := options.ResolveConf(cluster, "", nil, nil)
+		require.Empty(t, problems)
+		require.Equal(t, cluster.Profile.Conf, result.Options.Conf)
+	}
+	_, problems := options.ResolveConf(options.Cluster{Master: options.AnyMaster}, "", map[string]string{key: "./gpus.sh"}, nil)
+	require.Empty(t, problems, "some cluster may take it")
 }

@@ -221,7 +221,7 @@ func (r *resolver) option(key, value string) {
 			return
 		}
 		r.flag(key, value)
-	case Refuse, Listed, Archived, Own, User, Free:
+	case Refuse, Listed, Archived, Clustered, Own, User, Free:
 		r.refuse(key, rule)
 	}
 }
@@ -274,6 +274,12 @@ func (r *resolver) sparkKey(written, key, value string) {
 			return
 		}
 		r.put(written, key, value)
+	case Clustered:
+		if !r.clustered() {
+			r.problemf("%s %s: refused by rule %s: passes only %s", r.layer, show(written), rule.Pattern, rule.Reason)
+			return
+		}
+		r.put(written, key, value)
 	case Archived:
 		if problem := r.notInArchive(strings.TrimSpace(value)); problem != "" {
 			r.problemf("%s %s: refused by rule %s: %s", r.layer, show(written), rule.Pattern, problem)
@@ -283,6 +289,11 @@ func (r *resolver) sparkKey(written, key, value string) {
 	case Refuse, Own, Free:
 		r.refuse(written, rule)
 	}
+}
+
+// clustered reports whether drivers run on YARN's hosts, as far as is known.
+func (r *resolver) clustered() bool {
+	return r.cluster.Master == AnyMaster || r.cluster.Master == "yarn" && r.cluster.DeployMode == "cluster"
 }
 
 func (r *resolver) refuse(key string, rule Rule) {

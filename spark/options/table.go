@@ -21,6 +21,9 @@ const (
 	// Archived: passes only if the value names a program in one of the archives that are
 	// sent along and unpacked.
 	Archived Verdict = "archived"
+	// Clustered: passes on YARN in cluster mode only, where it concerns the cluster's hosts
+	// alone.
+	Clustered Verdict = "clustered"
 	// Refuse: the job is invalid.
 	Refuse Verdict = "refuse"
 	// Own: one of Stoker's settings.
@@ -64,14 +67,17 @@ func RuleFor(key string) Rule {
 
 const (
 	whyHostFile  = "reads files of the host that submits"
+	whyFiles     = "may name files of the host that submits; a job lists its files apart, and a profile may set it"
 	whyIdentity  = "changes whom the job runs as"
-	whyCode      = "loads code into the process that submits"
+	whyCode      = "loads code into Spark's own processes, which is for the operator: a profile may set it"
+	whyPackages  = "downloads code at each launch; list the JARs themselves"
 	whyStokers   = "Stoker sets it itself"
 	whyFollow    = "Stoker follows the application itself and decides on retries"
 	whyCluster   = "belongs to the cluster; ask for another one with stoker.cluster"
 	whyTuning    = "ordinary tuning"
 	whyEnv       = "an environment variable that changes which code runs, or as whom"
-	whyHost      = "runs a program of the host that submits"
+	whyProgram   = "says which program of a host runs, which is for the operator: a profile may set it"
+	whyDiscovery = "on YARN in cluster mode, where executors run it beside the job's own code; elsewhere a profile may set it"
 	whyArchived  = "on YARN in cluster mode `./<name>/<path>`, an interpreter in an archive of the job or its profile (`env.tar.gz#<name>`)"
 	whyProtected = "weakens or replaces the cluster's own protection"
 )
@@ -112,29 +118,35 @@ func buildTable() []Rule {
 	add(Pass, "its key=value goes through this table", "--conf", "-c")
 	add(Compare, "must be the cluster's; "+whyCluster, "--master", "--deploy-mode")
 	add(Refuse, whyIdentity, "--keytab", "--principal", "--proxy-user")
-	add(Refuse, whyHostFile, "--properties-file", "--files", "--archives", "--load-spark-defaults")
-	add(Refuse, whyCode, "--jars", "--py-files", "--packages", "--exclude-packages", "--repositories",
+	add(Refuse, whyHostFile, "--properties-file", "--load-spark-defaults")
+	add(Refuse, "may name files of the host that submits; a job lists its files apart", "--files", "--archives", "--jars", "--py-files")
+	add(Refuse, whyPackages, "--packages", "--exclude-packages", "--repositories")
+	add(Refuse, "loads code into Spark's own processes, which is for the operator: a profile may set its key",
 		"--driver-class-path", "--driver-library-path", "--driver-java-options")
 	add(Refuse, "the program is the model", "--class")
 	add(Refuse, whyFollow, "--supervise", "--kill", "--status")
 	add(Refuse, "is not an option that Stoker passes on", "-*")
 
 	// Code, files and identity.
-	add(Refuse, "options of spark-submit itself: "+whyHostFile, "spark.submit.*")
+	add(Refuse, "belongs to spark-submit itself; what Stoker has in its place are a job's fields and its cluster", "spark.submit.*")
 	add(Compare, "must be the cluster's; "+whyCluster, "spark.master")
 	add(Refuse, whyCluster, "spark.remote", "spark.api.mode", "spark.local.connect", "spark.home")
 	add(Refuse, whyIdentity, "spark.*keytab*", "spark.*.principal*", "spark.kerberos.*", "spark.yarn.kerberos.*",
 		"spark.yarn.access.*", "spark.security.*", "spark.kubernetes.kerberos.*", "spark.kubernetes.authenticate.*",
 		"spark.kubernetes.hadoop.*", "spark.kubernetes.context", "spark.kubernetes.namespace", "spark.*proxyuser*")
-	add(Refuse, whyCode, "spark.jars", "spark.jars.*", "spark.plugins", "spark.plugins.*",
+	add(Refuse, whyFiles, "spark.jars")
+	add(Refuse, whyPackages, "spark.jars.*")
+	add(Refuse, whyCode, "spark.plugins", "spark.plugins.*",
 		"spark.*extraClassPath", "spark.*extraLibraryPath", "spark.*javaOptions", "spark.*extraListeners",
 		"spark.repl.*", "spark.sql.hive.metastore.jars", "spark.sql.hive.metastore.jars.*",
 		"spark.python.daemon.module", "spark.python.worker.module", "spark.resources.discoveryPlugin")
 	add(Archived, whyArchived, "spark.pyspark.python", "spark.pyspark.driver.python")
-	add(Refuse, whyHost, "spark.pyspark.*", "spark.r.*", "spark.sparkr.*", "spark.*discoveryScript")
-	add(Refuse, whyHostFile, "spark.files", "spark.archives", "spark.yarn.jar", "spark.yarn.jars", "spark.yarn.archive",
-		"spark.yarn.dist.*", "spark.yarn.secondary.jars", "spark.yarn.cache.*", "spark.metrics.conf*",
+	add(Clustered, whyDiscovery, "spark.executor.resource.*.discoveryScript")
+	add(Refuse, whyProgram, "spark.pyspark.*", "spark.r.*", "spark.sparkr.*", "spark.*discoveryScript")
+	add(Refuse, whyFiles, "spark.files", "spark.archives", "spark.yarn.jar", "spark.yarn.jars", "spark.yarn.archive",
+		"spark.yarn.dist.*", "spark.metrics.conf*",
 		"spark.kubernetes.*podTemplate*", "spark.kubernetes.*hostPath*", "spark.kubernetes.file.upload.path")
+	add(Refuse, "Spark sets it itself", "spark.yarn.secondary.jars", "spark.yarn.cache.*")
 	add(Refuse, "reads secrets of the cluster", "spark.kubernetes.*secret*")
 	add(Refuse, whyProtected, "spark.ssl.*", "spark.authenticate", "spark.authenticate.*", "spark.redaction.*")
 

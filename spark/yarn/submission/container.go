@@ -58,6 +58,7 @@ func (b *builder) resources() int64 {
 	b.limit("spark.executor.memory", "MiB with its overhead (spark.executor.memoryOverhead, spark.executor.pyspark.memory, spark.memory.offHeap.size)",
 		total, b.in.Limits.MemoryMB)
 	b.limit("spark.executor.cores", "cores", int64(executorCores), b.in.Limits.VCores)
+	b.customResources()
 	if !s.boolean("spark.dynamicAllocation.enabled", false) {
 		s.integer("spark.executor.instances", 1, 2)
 	}

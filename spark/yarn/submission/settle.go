@@ -132,6 +132,9 @@ func (b *builder) accept(key, value string) {
 }
 
 func refusal(key string) (string, bool) {
+	if why := notAResource(key); why != "" {
+		return why, true
+	}
 	if why, ok := refusedKeys[key]; ok {
 		return why, true
 	}
