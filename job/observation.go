@@ -52,6 +52,9 @@ type Observation struct {
 	// NoRoom: the cluster refused the application for want of room, so another attempt is
 	// no retry.
 	NoRoom bool `json:"noRoom,omitempty"`
+	// NoContext: the cluster failed the application because its program had made no
+	// SparkContext, as Raw says. The program is to blame, whatever it went on to do.
+	NoContext bool `json:"noContext,omitempty"`
 	// Released: the attempt's files were cleaned away already, status file and
 	// outputs included, so this alone no longer says how the job ended.
 	Released bool `json:"released,omitempty"`

@@ -135,6 +135,8 @@ func decideFailed(e Evidence) Outcome {
 		return Failed(ClassInfrastructure, PhaseRunning, "%s", orUnknown(o.Raw))
 	case e.PythonDriver && o.Driver.Raised():
 		return raised(o.Driver)
+	case o.NoContext:
+		return Failed(ClassApplication, PhaseRunning, "%s", orUnknown(o.Raw))
 	case e.PythonDriver && o.Driver.Returned():
 		return Failed(ClassInfrastructure, PhaseRunning, "the function returned, but the application failed afterwards: %s", orUnknown(o.Raw))
 	case o.Began == BeganNo:

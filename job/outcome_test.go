@@ -113,6 +113,36 @@ func TestDecideSaysSomethingWithoutTheClustersWords(t *testing.T) {
 	require.Equal(t, "boom", Decide(Evidence{PythonDriver: true, Observation: Observation{State: StateFailed, Driver: untyped}}).Message)
 }
 
+// Want of a SparkContext is the program's failure, but neither hides what the program
+// raised nor that its host went away.
+func TestDecideWithoutSparkContext(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		python    bool
+		driver    *DriverReport
+		restarted bool
+		class     Class
+		message   string
+	}{
+		"returned":  {true, returnedReport, false, ClassApplication, "raw"},
+		"running":   {true, runningReport, false, ClassApplication, "raw"},
+		"no status": {true, nil, false, ClassApplication, "raw"},
+		"no driver": {false, nil, false, ClassApplication, "raw"},
+		"raised":    {true, raisedReport, false, ClassApplication, "ValueError: no rows"},
+		"restarted": {true, returnedReport, true, ClassInfrastructure, "raw"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outcome := Decide(Evidence{PythonDriver: row.python, Observation: Observation{
+				State: StateFailed, Raw: "raw", Began: BeganYes, NoContext: true, Restarted: row.restarted, Driver: row.driver,
+			}})
+			require.Equal(t, ResultFailed, outcome.Result)
+			require.Equal(t, row.class, outcome.Class)
+			require.Equal(t, row.message, outcome.Message)
+		})
+	}
+}
+
 // Whatever the evidence: the definition of succeeded holds in both directions,
 // what is lost has no class and is never retried, and a failure has a class.
 func TestDecideKeepsItsPromises(t *testing.T) {
@@ -126,6 +156,7 @@ func TestDecideKeepsItsPromises(t *testing.T) {
 				Raw:       rapid.SampledFrom([]string{"", "raw"}).Draw(t, "raw"),
 				Began:     rapid.SampledFrom([]Began{BeganUnknown, BeganNo, BeganYes}).Draw(t, "began"),
 				Restarted: rapid.Bool().Draw(t, "restarted"),
+				NoContext: rapid.Bool().Draw(t, "noContext"),
 				Driver:    rapid.SampledFrom([]*DriverReport{nil, runningReport, returnedReport, raisedReport}).Draw(t, "driver"),
 			},
 			PythonDriver:    rapid.Bool().Draw(t, "python"),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
 // Observe implements spark.Manager. While no application has the attempt's tags,
@@ -29,10 +30,11 @@ func (c *Claimed) Observe(ctx context.Context, attempt job.Attempt) (job.Observa
 		return job.Observation{}, err
 	}
 	o := job.Observation{State: job.StateAbsent, Raw: "the ResourceManager knows no application of " + attempt.String()}
+	var app rm.Application
 	switch {
 	case id != "":
-		app, known, err := c.m.application(ctx, id)
-		if err != nil {
+		var known bool
+		if app, known, err = c.m.application(ctx, id); err != nil {
 			return job.Observation{}, err
 		}
 		if known {
@@ -47,6 +49,9 @@ func (c *Claimed) Observe(ctx context.Context, attempt job.Attempt) (job.Observa
 	}
 	if err := c.m.addEvidence(ctx, dir, *reservation, id, &o); err != nil {
 		return job.Observation{}, c.m.unavailable("read what the driver of "+attempt.String()+" wrote", err)
+	}
+	if noContext(&o, app) {
+		o.Raw = job.Head(id+": "+o.Raw, job.MaxRaw)
 	}
 	if o.State == job.StateAbsent && o.Began == job.BeganUnknown && submitting.State == job.StateAbsent && submitting.Began == job.BeganNo {
 		// spark-submit was never started, nor can it be any more.

@@ -1,6 +1,7 @@
 package yarn
 
 import (
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -48,6 +49,8 @@ type fakeRM struct {
 type fakeApp struct {
 	id, user, name, state, final string
 	tags                         []string
+	// diagnostics, "" for what is said after a restart; logs of its master's container.
+	diagnostics, logs string
 }
 
 func newFakeRM(t *testing.T) (*fakeRM, string) {
@@ -219,7 +222,7 @@ func (f *fakeRM) list(w http.ResponseWriter, r *http.Request) {
 func (a *fakeApp) json() map[string]any {
 	return map[string]any{
 		"id": a.id, "user": a.user, "name": a.name, "state": a.state, "finalStatus": a.final,
-		"queue": "root.default", "applicationTags": strings.Join(a.tags, ","), "diagnostics": "Attempt recovered after RM restart",
+		"queue": "root.default", "applicationTags": strings.Join(a.tags, ","), "diagnostics": cmp.Or(a.diagnostics, "Attempt recovered after RM restart"), "amContainerLogs": a.logs,
 		"startedTime": 1700000001000, "launchTime": 1700000002000, "finishedTime": 1700000009000,
 	}
 }

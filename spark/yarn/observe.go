@@ -26,7 +26,8 @@ var (
 //	KILLED, or finished as KILLED  → killed
 //	unknown                        → absent
 //
-// Diagnostics are passed on for people and decide nothing.
+// Diagnostics are passed on for people. How an application ended they do not decide;
+// of one that has failed they may say whose failure that is, see noContext.
 func (m *Manager) Observe(ctx context.Context, attempt job.Attempt) (job.Observation, error) {
 	return m.observe(ctx, attempt, m.application)
 }
@@ -65,6 +66,7 @@ func (m *Manager) observe(
 	if err := m.addEvidence(ctx, dir, *reservation, reservation.Application, &o); err != nil {
 		return job.Observation{}, m.unavailable("read what the driver of "+attempt.String()+" wrote", err)
 	}
+	noContext(&o, app)
 	return o, nil
 }
 
@@ -123,15 +125,19 @@ func observation(app rm.Application) job.Observation {
 	return o
 }
 
-func rawWords(app rm.Application) string {
+func rawWords(app rm.Application) string { return rawWordsIn(app, job.MaxRaw) }
+
+// rawWordsIn are the ResourceManager's words in at most this many bytes.
+func rawWordsIn(app rm.Application, most int) string {
 	words := string(app.State)
 	if app.State == rm.StateFinished {
 		words += ", final status " + string(app.FinalStatus)
 	}
 	if app.Diagnostics != "" {
-		words += ": " + app.Diagnostics
+		words += ": "
+		words += telling(app.Diagnostics, most-len(words))
 	}
-	return job.Head(words, job.MaxRaw)
+	return job.Head(words, most)
 }
 
 // addEvidence adds what lies in the job directory: whether user code began, how
