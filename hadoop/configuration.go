@@ -6,10 +6,8 @@
 package hadoop
 
 import (
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -26,9 +24,6 @@ import (
 // YARN and MapReduce read them: a later file overrides an earlier one.
 var files = []string{"core-site.xml", "hdfs-site.xml", "yarn-site.xml", "mapred-site.xml"}
 
-// mostBytes bounds one configuration file.
-const mostBytes = 2 << 20
-
 // Configuration is the client side of a Hadoop cluster's configuration. It holds
 // what the files say; where they are silent, the methods that name a service
 // answer with Hadoop's own defaults. It never changes once it is made.
@@ -42,7 +37,7 @@ type Configuration struct {
 
 // New makes a Configuration of these properties.
 func New(properties map[string]string) *Configuration {
-	return &Configuration{properties: maps.Clone(properties), where: map[string]string{}}
+	return (&Configuration{}).With(properties)
 }
 
 // Load reads core-site.xml, hdfs-site.xml, yarn-site.xml and mapred-site.xml from
@@ -52,24 +47,29 @@ func New(properties map[string]string) *Configuration {
 // in a file, the last counts.
 //
 // A directory without any of the files and a file that can't be read are errors
-// of code invalid; the latter names file and line. XInclude is refused, since
-// the properties left out would be missed much later.
+// of code invalid; the latter names file and line. Files that these include (xi:include)
+// are read as Parse says.
 func Load(dirs ...string) (*Configuration, error) {
 	if len(dirs) == 0 {
 		return nil, job.Errorf(job.CodeInvalid, "no Hadoop configuration directory is given")
 	}
-	var parsed []*document
+	var parsed []Property
 	used := map[string]bool{}
 	for _, name := range files {
 		for _, dir := range dirs {
-			d, err := parseFile(filepath.Join(dir, name))
+			file := filepath.Join(dir, name)
+			data, err := readFile(file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
+			}
+			var properties []Property
+			if err == nil {
+				properties, err = Parse(file, data, Beside(dir, dirs...))
 			}
 			if err != nil {
 				return nil, job.Errorf(job.CodeInvalid, "Hadoop configuration: %w", err)
 			}
-			parsed = append(parsed, d)
+			parsed = append(parsed, properties...)
 			used[dir] = true
 			break
 		}
@@ -82,17 +82,13 @@ func Load(dirs ...string) (*Configuration, error) {
 
 	c := New(map[string]string{})
 	final := map[string]bool{}
-	for _, d := range parsed {
-		for _, p := range d.properties {
-			if final[p.name] {
-				continue
-			}
-			c.properties[p.name] = p.value
-			c.where[p.name] = fmt.Sprintf("%s:%d", d.path, p.line)
+	for _, p := range parsed {
+		if final[p.Name] {
+			continue
 		}
-		for _, p := range d.properties {
-			final[p.name] = final[p.name] || p.final
-		}
+		c.properties[p.Name] = p.Value
+		c.where[p.Name] = p.where
+		final[p.Name] = p.Final
 	}
 	return c, nil
 }
@@ -106,10 +102,16 @@ func holdsAny(dir string) bool {
 
 // With returns a copy in which these properties replace those of the same names.
 func (c *Configuration) With(properties map[string]string) *Configuration {
-	changed := &Configuration{properties: maps.Clone(c.properties), where: maps.Clone(c.where)}
+	changed := &Configuration{properties: map[string]string{}, where: map[string]string{}}
+	maps.Copy(changed.properties, c.properties)
+	maps.Copy(changed.where, c.where)
 	for name, value := range properties {
-		changed.properties[name] = value
-		delete(changed.where, name)
+		now := current(name)
+		if _, both := properties[now]; now != name && both {
+			continue // the old name says nothing beside the new one
+		}
+		changed.properties[now] = value
+		delete(changed.where, now)
 	}
 	return changed
 }
@@ -168,113 +170,4 @@ func (c *Configuration) at(name string) string {
 		return fmt.Sprintf("%s (%s)", name, where)
 	}
 	return name
-}
-
-// document is one configuration file.
-type document struct {
-	path       string
-	properties []property
-}
-
-type property struct {
-	name, value string
-	final       bool
-	line        int
-}
-
-func parseFile(path string) (*document, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	return parse(path, io.LimitReader(f, mostBytes+1))
-}
-
-// parse reads <configuration> with <property> elements. Name, value and final
-// are elements, or attributes of the property.
-func parse(path string, r io.Reader) (*document, error) {
-	decoder := xml.NewDecoder(r)
-	d := &document{path: path}
-	fail := func(format string, args ...any) (*document, error) {
-		line, _ := decoder.InputPos()
-		return nil, fmt.Errorf("%s:%d: %s", path, line, fmt.Sprintf(format, args...))
-	}
-	inside := false
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			if !inside {
-				return fail("there is no <configuration>")
-			}
-			return d, nil
-		}
-		var syntax *xml.SyntaxError
-		if errors.As(err, &syntax) {
-			return fail("%s", syntax.Msg)
-		}
-		if err != nil {
-			return fail("%v", err)
-		}
-		if decoder.InputOffset() > mostBytes {
-			return fail("is larger than %d MiB", mostBytes>>20)
-		}
-		start, ok := token.(xml.StartElement)
-		switch {
-		case !ok:
-		case !inside && start.Name.Local == "configuration":
-			inside = true
-		case !inside:
-			return fail("<%s> stands where <configuration> should", start.Name.Local)
-		case start.Name.Local == "include":
-			return fail("xi:include is not supported; put the properties into this file")
-		case start.Name.Local == "property":
-			line, _ := decoder.InputPos()
-			p, err := parseProperty(decoder, start)
-			if err != nil {
-				return fail("%v", err)
-			}
-			if p.name != "" {
-				p.line = line
-				d.properties = append(d.properties, p)
-			}
-		}
-	}
-}
-
-// parseProperty leaves the name empty where there is no value: Hadoop skips that.
-func parseProperty(decoder *xml.Decoder, start xml.StartElement) (property, error) {
-	var elements struct {
-		Name  *string `xml:"name"`
-		Value *string `xml:"value"`
-		Final string  `xml:"final"`
-	}
-	if err := decoder.DecodeElement(&elements, &start); err != nil {
-		var syntax *xml.SyntaxError
-		if errors.As(err, &syntax) {
-			return property{}, errors.New(syntax.Msg)
-		}
-		return property{}, err
-	}
-	for _, a := range start.Attr {
-		switch a.Name.Local {
-		case "name":
-			elements.Name = &a.Value
-		case "value":
-			elements.Value = &a.Value
-		case "final":
-			elements.Final = a.Value
-		}
-	}
-	if elements.Name == nil || strings.TrimSpace(*elements.Name) == "" {
-		return property{}, errors.New("a property has no name")
-	}
-	if elements.Value == nil {
-		return property{}, nil
-	}
-	return property{
-		name:  strings.TrimSpace(*elements.Name),
-		value: *elements.Value,
-		final: strings.TrimSpace(elements.Final) == "true",
-	}, nil
 }

@@ -24,7 +24,7 @@ const anyHost = "0.0.0.0"
 // at the end, such as "hdfs://nameservice1" or "hdfs://nn:8020"; "file://" if the
 // configuration names none.
 func (c *Configuration) DefaultFS() string {
-	uri := c.or("fs.defaultFS", c.or("fs.default.name", "file://"))
+	uri := c.or("fs.defaultFS", "file://")
 	for strings.HasSuffix(uri, "/") && !strings.HasSuffix(uri, "//") {
 		uri = strings.TrimSuffix(uri, "/")
 	}

@@ -156,6 +156,11 @@ func (b *builder) input(ctx context.Context, r Request) (submission.Input, error
 	if err != nil {
 		return submission.Input{}, job.Errorf(job.CodeInternal, "read the Hadoop configuration: %w", err)
 	}
+	for name, data := range hadoopConf {
+		if hadoopConf[name], err = hadoop.InlineSite(name, data, b.opts.ConfDirs...); err != nil {
+			return submission.Input{}, err
+		}
+	}
 	secrets, err := b.takeSecrets(found.conf, r.Launch.Options.Conf)
 	if err != nil {
 		return submission.Input{}, err

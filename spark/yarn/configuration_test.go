@@ -424,3 +424,22 @@ func TestNamesOfModulesAndJars(t *testing.T) {
 	require.Equal(t, []string{"pyFiles[1]: spark-submit does not find an archive under another name (b.zip) than its own; rename the file"},
 		job.ProblemsOf(unfoundArchives([]string{"a.zip", "hdfs:/a.zip#b.zip"})))
 }
+
+// A configuration that the worker can read is one that applications can be sent with: old
+// names and other character sets count, and what is included goes along.
+func TestHadoopConfigurationAsItIsWritten(t *testing.T) {
+	s := newSite(t)
+	elsewhere := filepath.Join(t.TempDir(), "site.xml")
+	s.write(elsewhere, "<configuration><property><name>fs.default.name</name><value>hdfs://nn:9000</value></property></configuration>")
+	s.write(filepath.Join(s.options.ConfDirs[0], "core-site.xml"), `<?xml version="1.0" encoding="ISO-8859-1"?>
+<configuration xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="`+elsewhere+`"/>
+<property><name>name</name><value>caf`+"\xe9"+`</value></property></configuration>`)
+	s.context()
+	sent := s.archived()
+	require.NotContains(t, sent, "include", "no node has the file")
+	require.Equal(t, 2, strings.Count(sent, "<name>fs.defaultFS</name><value>hdfs://nn:9000</value>"), "in core-site.xml, and with all there is")
+	require.Contains(t, sent, "<value>café</value>")
+
+	require.NoError(t, os.Remove(elsewhere))
+	require.Contains(t, s.refused(), "core-site.xml:2: includes "+elsewhere+", which is not there, and has no fallback")
+}

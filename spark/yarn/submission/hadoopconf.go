@@ -3,13 +3,11 @@ package submission
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/stoker-spark/stoker/hadoop"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
@@ -32,9 +30,9 @@ func (b *builder) mergeHadoop() {
 		if !ok {
 			continue
 		}
-		properties, err := readHadoop(data)
+		properties, err := hadoop.Parse(name, data, nil)
 		if err != nil {
-			b.problemf("hadoopConf: %s %v", name, err)
+			b.problemf("hadoopConf: %v", err)
 			continue
 		}
 		for _, p := range properties {
@@ -55,58 +53,6 @@ func (b *builder) mergeHadoop() {
 			}
 		}
 	}
-}
-
-type hadoopProperty struct {
-	Name, Value string
-	Final       bool
-}
-
-// readHadoop reads a file of Hadoop's configuration. References in values are left
-// to whoever reads them.
-func readHadoop(data []byte) ([]hadoopProperty, error) {
-	var document struct {
-		XMLName    xml.Name `xml:"configuration"`
-		Properties []struct {
-			Name      string  `xml:"name"`
-			Value     *string `xml:"value"`
-			Final     string  `xml:"final"`
-			NameAttr  string  `xml:"name,attr"`
-			ValueAttr *string `xml:"value,attr"`
-			FinalAttr string  `xml:"final,attr"`
-		} `xml:"property"`
-		Include []struct{} `xml:"include"`
-	}
-	decoder := xml.NewDecoder(bytes.NewReader(data))
-	decoder.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
-		if strings.EqualFold(charset, "us-ascii") {
-			return r, nil
-		}
-		return nil, fmt.Errorf("the character set %s cannot be read, only UTF-8", charset)
-	}
-	if err := decoder.Decode(&document); err != nil {
-		return nil, fmt.Errorf("is no Hadoop configuration: %w", err)
-	}
-	if len(document.Include) > 0 {
-		return nil, errors.New("includes another file, which would not be found on the nodes")
-	}
-	var properties []hadoopProperty
-	for _, p := range document.Properties {
-		name, value := strings.TrimSpace(p.Name), p.Value
-		if name == "" {
-			name = p.NameAttr
-		}
-		if value == nil {
-			value = p.ValueAttr
-		}
-		if name == "" || value == nil {
-			continue
-		}
-		properties = append(properties, hadoopProperty{
-			Name: name, Value: *value, Final: strings.TrimSpace(p.Final) == "true" || p.FinalAttr == "true",
-		})
-	}
-	return properties, nil
 }
 
 // writeHadoop writes a Hadoop configuration, sorted by name. What XML cannot carry is

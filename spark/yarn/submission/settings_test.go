@@ -176,9 +176,9 @@ func TestFieldProblems(t *testing.T) {
 		"pyFiles[0]: Spark does not put a local: module": func(in *submission.Input) {
 			in.PyFiles = []submission.Resource{local("local:/x.py")}
 		},
-		"hadoopConf: has no fs.defaultFS": func(in *submission.Input) { in.HadoopConf = nil },
-		"hadoopConf: core-site.xml is no": func(in *submission.Input) { in.HadoopConf["core-site.xml"] = []byte("<html>") },
-		"hadoopConf: core-site.xml includes": func(in *submission.Input) {
+		"hadoopConf: has no fs.defaultFS":                  func(in *submission.Input) { in.HadoopConf = nil },
+		"hadoopConf: core-site.xml:1: <html> stands where": func(in *submission.Input) { in.HadoopConf["core-site.xml"] = []byte("<html>") },
+		"hadoopConf: core-site.xml:1: includes another file": func(in *submission.Input) {
 			in.HadoopConf["core-site.xml"] = []byte(`<configuration xmlns:xi="x"><xi:include href="y"/></configuration>`)
 		},
 		`hadoopConf: "../x" is no file name`:   func(in *submission.Input) { in.HadoopConf["../x"] = nil },
