@@ -86,6 +86,12 @@ func daemonProperties(state string, offset int, user string) map[string]string {
 		"yarn.nodemanager.resource.memory-mb":      "8192",
 		"yarn.nodemanager.resource.cpu-vcores":     "8",
 
+		// A resource of its own kind and a node label, which no host has at first.
+		"yarn.resource-types":                 "unit",
+		"yarn.nodemanager.resource-type.unit": "4",
+		"yarn.node-labels.enabled":            "true",
+		"yarn.node-labels.fs-store.root-dir":  "file://" + filepath.Join(data, "node-labels"),
+
 		"yarn.nodemanager.hostname":     host,
 		"yarn.nodemanager.bind-host":    host,
 		"yarn.nodemanager.local-dirs":   localDirs(state),
@@ -153,6 +159,12 @@ func queueProperties(user string) map[string]string {
 	p := map[string]string{
 		root + "queues":   queues,
 		root + "capacity": "100",
+		// Without it nothing but memory counts.
+		"yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator",
+
+		root + "accessible-node-labels":                         "*",
+		root + "accessible-node-labels.labelled.capacity":       "100",
+		root + "batch.accessible-node-labels.labelled.capacity": "100",
 		// The default, *, is inherited by every queue and would let anyone kill
 		// anyone's application. A space is nobody.
 		root + "acl_administer_queue":    user,

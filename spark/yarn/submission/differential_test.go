@@ -117,14 +117,27 @@ func TestSameAsSparkSubmit(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			j := table[name]
-			nativeID := j.native(t, c)
-			native := c.request(t, nativeID)
-			sparkID := j.sparkSubmit(t, c)
-			spark := c.request(t, sparkID)
-			compare(t, j, c.collect(t, sparkID, spark), c.collect(t, nativeID, native))
+			table[name].bothWays(t, c)
 		})
 	}
+}
+
+// TestSameOnALabelledHost does that for a job that asks for hosts with a label. Other
+// tests wait: the one host there is takes nothing else meanwhile.
+func TestSameOnALabelledHost(t *testing.T) { //nolint:paralleltest // labels the host
+	c := realCluster(t)
+	c.label(t, label)
+	defer c.label(t, "")
+	labelled.bothWays(t, c)
+}
+
+func (j one) bothWays(t *testing.T, c *cluster) {
+	t.Helper()
+	nativeID := j.native(t, c)
+	native := c.request(t, nativeID)
+	sparkID := j.sparkSubmit(t, c)
+	spark := c.request(t, sparkID)
+	compare(t, j, c.collect(t, sparkID, spark), c.collect(t, nativeID, native))
 }
 
 func compare(t *testing.T, j one, spark, native evidence) {

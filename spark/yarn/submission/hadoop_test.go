@@ -4,6 +4,7 @@ package submission_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -275,6 +277,37 @@ func (c *cluster) resource(t *testing.T, raw string) submission.Resource {
 	return submission.Resource{
 		URL: raw, Size: s.FileStatus.Length, Modified: s.FileStatus.ModificationTime, Public: c.isPublic(t, u.Path),
 	}
+}
+
+// label gives the cluster's one host a label, or takes it away.
+func (c *cluster) label(t *testing.T, label string) {
+	t.Helper()
+	ask := func(method, path, body string) []byte {
+		req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method,
+			c.Addresses.ResourceManagerWeb+"/ws/v1/cluster/"+path+"user.name="+c.User, strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer resp.Body.Close() //nolint:errcheck // only read
+		answer, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode, "%s", answer)
+		return answer
+	}
+	if label != "" {
+		ask(http.MethodPost, "add-node-labels?", `{"nodeLabelInfo":[{"name":"`+label+`","exclusivity":true}]}`)
+	}
+	var nodes struct {
+		Nodes struct {
+			Node []struct {
+				ID string `json:"id"`
+			} `json:"node"`
+		} `json:"nodes"`
+	}
+	require.NoError(t, json.Unmarshal(ask(http.MethodGet, "nodes?", ""), &nodes))
+	require.Len(t, nodes.Nodes.Node, 1)
+	ask(http.MethodPost, "nodes/"+nodes.Nodes.Node[0].ID+"/replace-labels?labels="+label+"&", "")
 }
 
 // ended waits for the end of an application.

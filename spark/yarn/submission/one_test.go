@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,9 +136,9 @@ type described struct {
 // described is the job for Prepare, written down by hand.
 func (j one) described(t *testing.T, c where, d described) submission.Input {
 	t.Helper()
-	all := func(names []string) []submission.Resource {
+	all := func(configured, names []string) []submission.Resource {
 		var out []submission.Resource
-		for _, u := range c.urls(names) {
+		for _, u := range slices.Concat(configured, c.urls(names)) {
 			out = append(out, d.look(u))
 		}
 		return out
@@ -151,6 +152,7 @@ func (j one) described(t *testing.T, c where, d described) submission.Input {
 	maps.Copy(conf, j.settings(c))
 	delete(conf, "spark.yarn.archive")
 	delete(conf, "spark.yarn.jars")
+	lists, conf := submission.TakeLists(conf, submission.Lists{})
 	env := j.environment(t, c)
 	variables, _ := submission.ParseEnv([]byte(j.sparkConf["spark-env.sh"]))
 	maps.Copy(env, variables)
@@ -158,7 +160,8 @@ func (j one) described(t *testing.T, c where, d described) submission.Input {
 	in := d.in
 	in.Conf, in.Env, in.SparkConf = conf, env, map[string][]byte{}
 	in.Program = submission.Program{Class: j.class, Args: j.args}
-	in.PyFiles, in.Files, in.Jars, in.Archives = all(j.pyFiles), all(j.files), all(j.jars), all(j.archives)
+	in.PyFiles, in.Files = all(lists.PyFiles, j.pyFiles), all(lists.Files, j.files)
+	in.Jars, in.Archives = all(lists.Jars, j.jars), all(lists.Archives, j.archives)
 	in.Runtime = submission.Runtime{Spark: "3.5.9", Java: 17}
 	for name, content := range j.sparkConf {
 		in.SparkConf[name] = []byte(content)

@@ -53,6 +53,23 @@ var table = map[string]one{
 		"spark.driver.memory": "999m", "spark.executor.memory": "1001m",
 		"spark.driver.memoryOverheadFactor": "0.77", "spark.executor.memoryOverheadFactor": "0.7",
 	}},
+	"dynamic allocation": {program: "probe.jar", class: "Probe", inHDFS: true, conf: map[string]string{
+		"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+		"spark.dynamicAllocation.minExecutors": "1", "spark.dynamicAllocation.initialExecutors": "1", "spark.dynamicAllocation.maxExecutors": "2",
+		"spark.dynamicAllocation.executorIdleTimeout": "300s",
+	}},
+	"custom resources": {program: "probe.jar", class: "Probe", inHDFS: true, conf: map[string]string{
+		"spark.yarn.executor.resource.unit.amount": "1",
+	}},
+	"configured files": {program: "probe.py", inHDFS: true, files: []string{"private/helper.py#h"}, conf: map[string]string{
+		"spark.yarn.dist.files": "@HDFS/data.txt,@HDFS/more.txt#m.txt", "spark.yarn.dist.archives": "@HDFS/tree.zip#tree",
+		"spark.yarn.dist.pyFiles": "@HDFS/lib.zip", "spark.yarn.dist.jars": "@HDFS/one.jar",
+	}, differs: []string{
+		// Spark lists there what --py-files names alone. Of all that is there PySpark says that it
+		// cannot add it to Python's path, where YARN has put it.
+		"- __spark_conf__.properties: spark.submit.pyFiles=", "+ __spark_conf__.properties: spark.submit.pyFiles=",
+		"- PROBE conf 'spark.submit.pyFiles'", "+ PROBE conf 'spark.submit.pyFiles'", "+ /", "+ warnings.warn(",
+	}},
 	"old keys": {program: "probe.py", inHDFS: true, conf: map[string]string{
 		"spark.yarn.driver.memoryOverhead": "450", "spark.yarn.executor.memoryOverhead": "460m", "spark.driver.host": "nowhere",
 	}},
@@ -132,3 +149,13 @@ var table = map[string]one{
 		},
 	},
 }
+
+// labelled is a job for hosts with a label, of which there is one while it runs.
+var labelled = one{
+	program: "probe.py", inHDFS: true,
+	options: []string{"--queue", "batch"},
+	fields:  func(in *submission.Input) { in.Queue = "batch" },
+	conf:    map[string]string{"spark.yarn.am.nodeLabelExpression": label, "spark.yarn.executor.nodeLabelExpression": label},
+}
+
+const label = "labelled"
