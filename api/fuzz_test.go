@@ -63,6 +63,14 @@ type runFake struct {
 
 // ask is what every call goes through.
 func (f *temporalFake) ask(texts ...string) error {
+	return f.askOf("", texts...)
+}
+
+// askOf is a call about a workflow, whose id goes in a header of gRPC, too.
+func (f *temporalFake) askOf(id string, texts ...string) error {
+	if strings.ContainsFunc(id, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return serviceerror.NewInternal(`header key "temporal-resource-id" contains value with non-printable ASCII characters`)
+	}
 	for _, text := range texts {
 		if !utf8.ValidString(text) {
 			return serviceerror.NewInternal("grpc: error while marshaling: string field contains invalid UTF-8")
@@ -77,7 +85,7 @@ func (f *temporalFake) ask(texts ...string) error {
 func (f *temporalFake) run(id string) (*runFake, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.ask(id); err != nil {
+	if err := f.askOf(id); err != nil {
 		return nil, err
 	}
 	if r, ok := f.runs[id]; ok {
@@ -116,11 +124,11 @@ func (g gottenRun) Get(_ context.Context, into any) error {
 func (f *temporalFake) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	texts := []string{o.ID, o.StaticSummary, o.StaticDetails}
+	texts := []string{o.StaticSummary, o.StaticDetails}
 	for _, value := range o.TypedSearchAttributes.GetUntypedValues() {
 		texts = append(texts, fmt.Sprint(value))
 	}
-	if err := f.ask(texts...); err != nil {
+	if err := f.askOf(o.ID, texts...); err != nil {
 		return nil, err
 	}
 	if f.runs[o.ID] != nil {
@@ -421,6 +429,16 @@ func FuzzRequests(f *testing.F) {
 	add(root, 0, "GET", "/v1/jobs/api-1", "", "")
 	add(root, 0, "GET", "/v1/jobs/%2e%2e", "", "")
 	add(root, 0, "GET", "/v1/jobs/api-%FF", "", "")
+	for _, id := range []string{"j%C3%B6b", "api-1%C3%A9", "api%201", "api-1%7F"} {
+		add(root, 0, "GET", "/v1/jobs/"+id, "", "")
+		add(root, 0, "GET", "/v1/jobs/"+id+"/logs", "", "")
+		add(root, 0, "POST", "/v1/jobs/"+id+"/cancel", "", "")
+		add(root, 0, "POST", "/v1/jobs/"+id+"/rerun", "", "")
+		add(mm, 0, "POST", "/v1/model-manage/jobs/m"+id, "", "")
+		add(ana, 0, "POST", "/v1/jobs", asks+"\nIdempotency-Key: "+id, `{"file":"hdfs:/x.py"}`)
+	}
+	add(ana, 0, "POST", "/v1/jobs", asks+"\nIdempotency-Key: j\u00f6b", `{"file":"hdfs:/x.py","name":"j\u00f6b","labels":{"\u00f6":"\u00f6"},"queue":"\u00f6"}`)
+	add(root, 0, "POST", "/v1/clusters/l%C3%B6cal/drain", "", "")
 	add(root, 0, "GET", "/v1/jobs?user=%FF", "", "")
 	add(root, 0, "GET", "/v1/jobs?label=a%FF=b", "", "")
 	add(mm, 0, "POST", "/v1/model-manage/jobs/m%FF", "", "")

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,10 +144,15 @@ func TestGetAWorkflowThatEndedWithoutAResult(t *testing.T) {
 func TestGetNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, id := range []string{"api-1", "", "..", "a/b", ".records", "\xff", "api-1\x00", "api-1\n"} {
+	for _, id := range []string{"api-1", "", "..", "a/b", ".records", "\xff", "api-1\x00", "api-1\n", "jöb", "api-1é", "api 1", "api-" + strings.Repeat("1", 200)} {
 		_, err := b.service.Get(t.Context(), id)
 		b.code(job.CodeNotFound, err)
+		_, err = b.service.Cancel(t.Context(), id, "ana", "")
+		b.code(job.CodeNotFound, err)
+		_, err = b.service.Rerun(t.Context(), id)
+		b.code(job.CodeNotFound, err)
 	}
+	require.Len(t, b.temporal.calls, 4, "only of what may be one is anybody asked: %q", b.temporal.calls)
 	b.setDown(errDown)
 	_, err := b.service.Get(t.Context(), "\xff")
 	b.code(job.CodeNotFound, err)
@@ -171,17 +177,20 @@ func TestGetAJobThatEndsMeanwhile(t *testing.T) {
 func TestFailuresOfTemporal(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		err  error
-		want job.Code
+		err   error
+		want  job.Code
+		words string
 	}{
-		{errDown, job.CodeUnavailable},
-		{serviceerror.NewPermissionDenied("no", ""), job.CodeInternal},
-		{serviceerror.NewResourceExhausted(0, "slow down"), job.CodeUnavailable},
-		{serviceerror.NewNamespaceNotFound("x"), job.CodeUnavailable},
+		{errDown, job.CodeUnavailable, "cannot be reached"},
+		{serviceerror.NewPermissionDenied("no", ""), job.CodeInternal, "refuses this process"},
+		{serviceerror.NewResourceExhausted(0, "slow down"), job.CodeUnavailable, "no more requests"},
+		{serviceerror.NewNamespaceNotFound("x"), job.CodeUnavailable, "no such namespace"},
+		{serviceerror.NewInternal("x"), job.CodeUnavailable, "could not do it"},
 	} {
 		b := setup(t)
 		b.setDown(row.err)
 		_, err := b.service.Get(t.Context(), "api-1")
 		b.code(row.want, err)
+		require.Contains(t, err.Error(), row.words)
 	}
 }

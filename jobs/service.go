@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -68,9 +69,13 @@ func New(o Options) (*Service, error) {
 // workflowID of a job.
 func workflowID(id string) string { return job.AttemptOf(id, 1).WorkflowID }
 
+// plainID is what job.Key.Name makes. Another id is refused by gRPC, which sends it in a
+// header, too.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
 // checkID makes sure that an id can be one.
 func checkID(id string) error {
-	if job.AttemptOf(id, 1).Validate() != nil || job.TextProblem(id) != "" {
+	if !plainID.MatchString(id) || job.AttemptOf(id, 1).Validate() != nil {
 		return unknown(id)
 	}
 	return nil
@@ -84,6 +89,9 @@ func unknown(id string) error {
 func failure(what string, err error) error {
 	var invalid *serviceerror.InvalidArgument
 	var denied *serviceerror.PermissionDenied
+	var namespace *serviceerror.NamespaceNotFound
+	var busy *serviceerror.ResourceExhausted
+	var inside *serviceerror.Internal
 	switch {
 	case err == nil:
 		return nil
@@ -93,6 +101,12 @@ func failure(what string, err error) error {
 		return job.Errorf(job.CodeInvalid, "%s: %s", what, job.Head(err.Error(), job.MaxMessage))
 	case errors.As(err, &denied):
 		return job.Errorf(job.CodeInternal, "%s: temporal refuses this process: %s", what, job.Head(err.Error(), job.MaxMessage))
+	case errors.As(err, &namespace):
+		return job.Errorf(job.CodeUnavailable, "%s: temporal has no such namespace: %s", what, job.Head(err.Error(), job.MaxMessage))
+	case errors.As(err, &busy):
+		return job.Errorf(job.CodeUnavailable, "%s: temporal takes no more requests for now: %s", what, job.Head(err.Error(), job.MaxMessage))
+	case errors.As(err, &inside):
+		return job.Errorf(job.CodeUnavailable, "%s: temporal could not do it: %s", what, job.Head(err.Error(), job.MaxMessage))
 	}
 	return job.Errorf(job.CodeUnavailable, "%s: temporal cannot be reached: %s", what, job.Head(err.Error(), job.MaxMessage))
 }
