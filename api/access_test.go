@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
 )
 
@@ -19,15 +20,13 @@ var accessTable = map[string]struct {
 	want       [6]int // of callers
 }{
 	"GET /healthz":      {"/healthz", "", [6]int{200, 200, 200, 200, 200, 200}},
-	"HEAD /healthz":     {"/healthz", "", [6]int{200, 200, 200, 200, 200, 200}},
-	"HEAD /readyz":      {"/readyz", "", [6]int{200, 200, 200, 200, 200, 200}},
 	"GET /readyz":       {"/readyz", "", [6]int{200, 200, 200, 200, 200, 200}},
 	"GET /openapi.yaml": {"/openapi.yaml", "", [6]int{200, 200, 200, 200, 200, 200}},
 	"GET /metrics":      {"/metrics", "", [6]int{401, 403, 403, 200, 403, 200}},
 
 	"POST /v1/jobs":            {"/v1/jobs", `{"file":"hdfs:/x.py"}`, [6]int{401, 201, 201, 201, 403, 403}},
 	"GET /v1/jobs":             {"/v1/jobs", "", [6]int{401, 200, 200, 200, 403, 403}},
-	"GET /v1/jobs/:id":         {"/v1/jobs/api-1", "", [6]int{401, 200, 404, 200, 403, 403}},
+	"GET /v1/jobs/:id":         {"/v1/jobs/api-1", "", [6]int{401, 200, 404, 200, 404, 403}},
 	"GET /v1/jobs/:id/logs":    {"/v1/jobs/api-1/logs", "", [6]int{401, 200, 404, 200, 403, 403}},
 	"POST /v1/jobs/:id/cancel": {"/v1/jobs/api-1/cancel", "", [6]int{401, 202, 404, 202, 403, 403}},
 	"POST /v1/jobs/:id/rerun":  {"/v1/jobs/api-1/rerun", "", [6]int{401, 201, 404, 201, 403, 403}},
@@ -44,9 +43,12 @@ var accessTable = map[string]struct {
 
 func TestWhoMayUseEachRoute(t *testing.T) {
 	t.Parallel()
-	for _, r := range table() {
+	for _, r := range served() {
 		name := r.method + " " + r.path
 		row, ok := accessTable[name]
+		if !ok && r.method == http.MethodHead {
+			row, ok = accessTable["GET "+r.path]
+		}
 		require.True(t, ok, "%s has no row in accessTable: say who may use it", name)
 		for i, user := range callers {
 			t.Run(name+" "+user, func(t *testing.T) {
@@ -77,10 +79,83 @@ func TestWhoMayUseEachRoute(t *testing.T) {
 					}
 				}
 				require.Equal(t, got.StatusCode == 401, strings.HasPrefix(got.Header.Get("Www-Authenticate"), "Bearer "))
+				if r.method == http.MethodHead {
+					require.Empty(t, got.body)
+				}
 			})
 		}
 	}
 	require.Len(t, accessTable, len(table()), "a row of a route that is gone")
+}
+
+// What a path does not take, and what it takes, is told to those alone who may use it.
+func TestWhoIsToldWhatAPathTakes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, row := range []struct {
+		path, allow string
+		// want is what each caller may: 0 all, else the status.
+		want [6]int
+	}{
+		{"/healthz", "OPTIONS, GET, HEAD", [6]int{}},
+		{"/metrics", "OPTIONS, GET, HEAD", [6]int{401, 403, 403, 0, 403, 0}},
+		{"/v1/jobs", "OPTIONS, GET, HEAD, POST", [6]int{401, 0, 0, 0, 403, 403}},
+		{"/v1/jobs/api-1", "OPTIONS, GET, HEAD", [6]int{401, 0, 0, 0, 0, 403}},
+		{"/v1/jobs/api-1/cancel", "OPTIONS, POST", [6]int{401, 0, 0, 0, 403, 403}},
+		{"/v1/artifacts/x", "OPTIONS, HEAD, PUT", [6]int{401, 0, 0, 0, 403, 403}},
+		{"/v1/clusters/local/drain", "OPTIONS, POST", [6]int{401, 403, 403, 0, 403, 403}},
+		{"/v1/model-manage/jobs/7", "OPTIONS, POST", [6]int{401, 403, 403, 0, 0, 403}},
+	} {
+		for i, user := range callers {
+			for method, may := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodDelete: http.StatusMethodNotAllowed, "STRANGE": http.StatusMethodNotAllowed} {
+				want := may
+				if row.want[i] != 0 {
+					want = row.want[i]
+				}
+				got := b.do(user, method, row.path, "")
+				require.Equal(t, want, got.StatusCode, "%s %s of %q", method, row.path, user)
+				if want == may {
+					require.ElementsMatch(t, strings.Split(row.allow, ", "), strings.Split(got.Header.Get("Allow"), ", "), row.path)
+				} else {
+					require.Empty(t, got.Header.Get("Allow"))
+				}
+			}
+		}
+	}
+	b.problem(b.do("", http.MethodOptions, "/nowhere", ""), http.StatusNotFound)
+
+	// Without users a browser is kept out of that, too.
+	b = setup(t, open)
+	for _, method := range []string{http.MethodOptions, http.MethodHead, http.MethodDelete} {
+		for _, path := range []string{"/v1/clusters/local/drain", "/v1/clusters", "/nowhere"} {
+			r := b.request("", method, path, nil)
+			r.Host = "evil.example"
+			got := b.send(r)
+			require.Equal(t, http.StatusForbidden, got.StatusCode)
+			require.Empty(t, got.Header.Get("Allow"))
+		}
+	}
+}
+
+// Who tells of a job may look how it is, by the address that it was told, and no more.
+func TestModelManageSeesItsOwnJobs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	get := b.jobs.get
+	b.jobs.get = func(id string) (jobs.View, error) {
+		if strings.HasPrefix(id, "model-manage-") {
+			return jobs.View{ID: id, Source: "model-manage", Phase: job.PhaseLoading, Cluster: "local", User: "mm"}, nil
+		}
+		return get(id)
+	}
+	location := b.do("mm", http.MethodPost, "/v1/model-manage/jobs/7", "").Header.Get("Location")
+	require.Equal(t, "/v1/jobs/model-manage-7", location)
+	require.Equal(t, "model-manage-7", b.view(b.get("mm", location), http.StatusOK).ID)
+	b.problem(b.get("mm", "/v1/jobs/api-1"), http.StatusNotFound)
+	b.problem(b.get("ana", location), http.StatusNotFound)
+	for path, method := range map[string]string{location + "/logs": "GET", location + "/cancel": "POST", location + "/rerun": "POST", "/v1/jobs": "GET"} {
+		b.problem(b.do("mm", method, path, ""), http.StatusForbidden)
+	}
 }
 
 // What is not there and what is another's look the same.

@@ -52,14 +52,17 @@ func caller(c echo.Context) User {
 	return u
 }
 
-// guard lets pass whom a route is open to, as often as the limits say.
-func (s *Server) guard(open access) echo.MiddlewareFunc {
+// guard lets pass whom a route is open to, as often as the limits say. It stands before
+// every route, and before what Echo answers by itself for a path that there is: OPTIONS
+// and methods that it does not take. What there is not is not there for everybody.
+func (s *Server) guard(routes []route) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if err := s.overLoopback(c); err != nil {
 				return err
 			}
-			if open == accessAll {
+			roles, all := openTo(routes, c.Request().Method, c.Path())
+			if all || len(roles) == 0 {
 				return next(c)
 			}
 			user, err := s.authenticate(c)
@@ -70,8 +73,8 @@ func (s *Server) guard(open access) echo.MiddlewareFunc {
 				c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(wait.Seconds())+1))
 				return refuse(http.StatusTooManyRequests, "%s makes more requests than the limit allows; wait %s", user.Name, wait.Round(time.Millisecond))
 			}
-			if !user.Has(allowed[open]...) {
-				return refuse(http.StatusForbidden, "%s has none of the roles %v, which this needs", user.Name, allowed[open])
+			if !user.Has(roles...) {
+				return refuse(http.StatusForbidden, "%s has none of the roles %v, which this needs", user.Name, roles)
 			}
 			c.Set(keyUser, user)
 			return next(c)

@@ -117,9 +117,17 @@ func (s *Server) push(c echo.Context) error {
 	return answerJob(c, view, created)
 }
 
-// visible returns a job that the caller may see: a user's own, and everything for an
+// visible returns a job that the caller may touch: a user's own, and everything for an
 // administrator. Others' are not there.
 func (s *Server) visible(c echo.Context) (jobs.View, error) {
+	user := caller(c)
+	return s.find(c, func(view jobs.View) bool {
+		return user.Has(RoleAdmin) || user.Has(RoleUser) && view.User == user.Name
+	})
+}
+
+// find returns a job that the caller may see.
+func (s *Server) find(c echo.Context, may func(jobs.View) bool) (jobs.View, error) {
 	id, err := pathParameter(c, "id")
 	if err != nil {
 		return jobs.View{}, err
@@ -128,14 +136,19 @@ func (s *Server) visible(c echo.Context) (jobs.View, error) {
 	if err != nil {
 		return jobs.View{}, err
 	}
-	if user := caller(c); view.User != user.Name && !user.Has(RoleAdmin) {
+	if !may(view) {
 		return jobs.View{}, job.Errorf(job.CodeNotFound, "there is no job %q", job.Head(id, 100))
 	}
 	return view, nil
 }
 
+// get shows model-manage its own jobs, too: it is told of them, and may look how they are.
 func (s *Server) get(c echo.Context) error {
-	view, err := s.visible(c)
+	user := caller(c)
+	view, err := s.find(c, func(view jobs.View) bool {
+		return user.Has(RoleAdmin) || user.Has(RoleUser) && view.User == user.Name ||
+			user.Has(RoleModelManage) && view.Source == job.SourceModelManage
+	})
 	if err != nil {
 		return err
 	}
@@ -171,7 +184,7 @@ func parameters(c echo.Context, known ...string) (values url.Values, problems []
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch {
 		case !slices.Contains(known, name):
-			problems = append(problems, fmt.Sprintf("%s: is no parameter here; there are %s", job.Head(name, 100), strings.Join(known, ", ")))
+			problems = append(problems, fmt.Sprintf("%s: is no parameter here; there %s", job.Head(name, 100), listed(known)))
 		case len(values[name]) > 1 && name != "label":
 			problems = append(problems, name+": is given more than once")
 		}
@@ -182,6 +195,37 @@ func parameters(c echo.Context, known ...string) (values url.Values, problems []
 		}
 	}
 	return values, problems
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "is none"
+	}
+	return "are " + strings.Join(names, ", ")
+}
+
+// handler answers the requests of a route.
+type handler func(*Server, echo.Context) error
+
+// plain refuses parameters where there are none.
+func plain(next handler) handler {
+	return func(s *Server, c echo.Context) error {
+		if _, problems := parameters(c); len(problems) > 0 {
+			return job.Invalid("the request cannot be taken", problems)
+		}
+		return next(s, c)
+	}
+}
+
+// bare refuses a body, too: what somebody has written there was meant to count. An
+// empty object is none.
+func bare(next handler) handler {
+	return plain(func(s *Server, c echo.Context) error {
+		if err := optionalBody(c, &struct{}{}); err != nil {
+			return err
+		}
+		return next(s, c)
+	})
 }
 
 // pathParameter is a part of the path as the caller meant it: Echo routes by the path as
@@ -248,17 +292,22 @@ type Reason struct {
 	Reason string `json:"reason"`
 }
 
-// reason reads the body of a request that may have none.
-func reason(c echo.Context) (Reason, error) {
-	var why Reason
+// optionalBody reads the body of a request that may have none into a pointer to a struct.
+func optionalBody(c echo.Context, into any) error {
 	if c.Request().ContentLength == 0 {
-		return why, nil
+		return nil
 	}
 	data, err := body(c)
 	if err != nil {
-		return why, err
+		return err
 	}
-	return why, jobspec.Decode(data, &why)
+	return jobspec.Decode(data, into)
+}
+
+func reason(c echo.Context) (Reason, error) {
+	var why Reason
+	err := optionalBody(c, &why)
+	return why, err
 }
 
 func (s *Server) cancel(c echo.Context) error {

@@ -57,7 +57,7 @@ func parseLog(c echo.Context) (logRequest, error) {
 	switch text := values.Get("follow"); text {
 	case "", "false":
 	case "true":
-		r.follow = true
+		r.follow = c.Request().Method != http.MethodHead // whose answer would never come
 	default:
 		problems = append(problems, fmt.Sprintf("follow: must be true or false, got %q", job.Head(text, 50)))
 	}
@@ -116,6 +116,10 @@ func (s *Server) logs(c echo.Context) error {
 	header.Set("Stoker-Log-Finished", strconv.FormatBool(finished))
 	if len(missing) > 0 {
 		header.Set("Stoker-Log-Missing", job.Head(job.OneLine(missing[0]), job.MaxWord))
+	}
+	if c.Request().Method == http.MethodHead {
+		_ = content.Close() // nothing was read
+		return c.NoContent(http.StatusOK)
 	}
 	out := &logWriter{to: c.Response(), left: request.limit}
 	err = out.copy(content)

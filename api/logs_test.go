@@ -79,6 +79,22 @@ func TestLogRanges(t *testing.T) {
 	}
 }
 
+func TestHeadOfALog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.write("api-1", "0123456789")
+	for _, query := range []string{"?offset=-3", "?offset=7&follow=true"} {
+		got := b.do("ana", http.MethodHead, "/v1/jobs/api-1/logs"+query, "")
+		require.Equal(t, http.StatusOK, got.StatusCode)
+		require.Equal(t, "7", got.Header.Get("Stoker-Log-Offset"))
+		require.Equal(t, "10", got.Header.Get("Stoker-Log-Size"))
+		require.Equal(t, "false", got.Header.Get("Stoker-Log-Finished"))
+		require.Empty(t, got.body)
+	}
+	require.Empty(t, b.server.follows.all["ana"])
+	require.Equal(t, http.StatusNotFound, b.do("bob", http.MethodHead, "/v1/jobs/api-1/logs", "").StatusCode)
+}
+
 func TestLogsAreBytes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -92,6 +92,7 @@ func New(o Options) (*Server, error) {
 	s.echo.Server.ReadHeaderTimeout = 10 * time.Second
 	s.echo.Server.IdleTimeout = 2 * time.Minute
 	s.echo.Server.MaxHeaderBytes = 64 << 10
+	s.echo.Server.DisableGeneralOptionsHandler = true                         // "OPTIONS *" is no path here
 	s.echo.StdLogger = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug) // the http.Server's
 	s.echo.Pre(s.identify)
 	if o.Traces != nil {
@@ -99,8 +100,10 @@ func New(o Options) (*Server, error) {
 	}
 	s.echo.Pre(s.measure)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true}))
-	for _, r := range table() {
-		s.echo.Add(r.method, r.path, func(c echo.Context) error { return r.handle(s, c) }, s.guard(r.access))
+	routes := served()
+	s.echo.Use(s.guard(routes))
+	for _, r := range routes {
+		s.echo.Add(r.method, r.path, func(c echo.Context) error { return r.handle(s, c) })
 	}
 	return s, nil
 }

@@ -187,7 +187,7 @@ func TestNoSuchRoute(t *testing.T) {
 	for _, path := range []string{"/", "/v1", "/v2/jobs", "/v1/jobs/", "/v1/jobs/a/b/c", "/v1/jobs/%2e%2e/x"} {
 		b.problem(b.get("root", path), http.StatusNotFound)
 	}
-	for _, row := range [][2]string{{"DELETE", "/v1/jobs"}, {"PUT", "/v1/jobs/api-1"}, {"GET", "/v1/jobs/api-1/cancel"}, {"HEAD", "/v1/jobs"}} {
+	for _, row := range [][2]string{{"DELETE", "/v1/jobs"}, {"PUT", "/v1/jobs/api-1"}, {"GET", "/v1/jobs/api-1/cancel"}} {
 		got := b.do("root", row[0], row[1], "")
 		require.Equal(t, http.StatusMethodNotAllowed, got.StatusCode)
 		require.NotEmpty(t, got.Header.Get("Allow"))
@@ -241,11 +241,47 @@ func TestCancelAndRerun(t *testing.T) {
 	}
 	require.Empty(t, cancels)
 
-	got := b.do("ana", http.MethodPost, "/v1/jobs/api-1/rerun", "")
+	got := b.do("ana", http.MethodPost, "/v1/jobs/api-1/rerun", "{}")
 	require.Equal(t, "api-1-r1", b.view(got, http.StatusCreated).ID)
 	require.Equal(t, "/v1/jobs/api-1-r1", got.Header.Get("Location"))
 	b.jobs.get = func(id string) (jobs.View, error) { return ended(id), nil }
 	require.Equal(t, job.ResultCancelled, b.view(b.get("ana", "/v1/jobs/api-1"), http.StatusOK).Outcome.Result)
+}
+
+// What is not looked at is refused: somebody meant it to count.
+func TestWhatIsNotLookedAtIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.jobs.get = func(id string) (jobs.View, error) { t.Error("looked for " + id); return ofAna(id), nil }
+	b.jobs.push = func(string) (jobs.View, bool, error) { t.Error("pushed"); return jobs.View{}, false, nil }
+	b.jobs.turn = func(string, string, string) (jobs.ClusterView, error) {
+		t.Error("turned")
+		return jobs.ClusterView{}, nil
+	}
+	b.jobs.submit = func(jobs.Submission) (jobs.View, bool, error) {
+		t.Error("submitted")
+		return jobs.View{}, false, nil
+	}
+	for route, body := range map[string]string{
+		"GET /v1/jobs/api-1": "", "GET /v1/clusters": "", "POST /v1/jobs": `{"file":"hdfs:/x.py"}`, "POST /v1/jobs/api-1/cancel": "",
+		"POST /v1/jobs/api-1/rerun": "", "POST /v1/model-manage/jobs/7": "", "POST /v1/clusters/local/drain": "", "POST /v1/clusters/local/resume": "",
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		p := b.problem(b.do("root", method, path+"?force=true", body), http.StatusBadRequest)
+		require.Equal(t, []string{"force: is no parameter here; there is none"}, p.Problems, route)
+		b.problem(b.do("root", method, path+"?%zz", body), http.StatusBadRequest)
+	}
+	for _, path := range []string{"/v1/jobs/api-1/rerun", "/v1/model-manage/jobs/7", "/v1/clusters/local/resume"} {
+		p := b.problem(b.do("root", http.MethodPost, path, `{"conf":{"spark.x":"1"}}`), http.StatusBadRequest)
+		require.Equal(t, []string{"conf: is no field here"}, p.Problems)
+		for _, body := range []string{"[]", "null", "x", "{} {}", " "} {
+			b.problem(b.do("root", http.MethodPost, path, body), http.StatusBadRequest)
+		}
+		b.problem(b.do("root", http.MethodPost, path, strings.Repeat(" ", 300<<10)), http.StatusRequestEntityTooLarge)
+		r := b.request("root", http.MethodPost, path, strings.NewReader("x"))
+		r.Header.Set("Content-Type", "text/plain")
+		b.problem(b.send(r), http.StatusUnsupportedMediaType)
+	}
 }
 
 func TestPushTakesAnyID(t *testing.T) {
@@ -328,14 +364,20 @@ func TestRunServesAndStops(t *testing.T) {
 	_, rest, _ := strings.Cut(b.log.String(), "address=")
 	address, _, _ = strings.Cut(rest, " ")
 	// Nonsense on the wire is answered, and said nowhere but in the log.
-	wire, err := net.Dial("tcp", address)
-	require.NoError(t, err)
-	defer wire.Close() //nolint:errcheck // the server closes it
-	_, err = wire.Write([]byte("\x16\x03\x01 nonsense\r\n\r\n"))
-	require.NoError(t, err)
-	line, err := bufio.NewReader(wire).ReadString('\n')
-	require.NoError(t, err)
-	require.Contains(t, line, "400")
+	for sent, want := range map[string]string{
+		"\x16\x03\x01 nonsense\r\n\r\n": "400", "GET /v1/jobs/%zz HTTP/1.1\r\nHost: x\r\n\r\n": "400",
+		"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 80<<10) + "\r\n\r\n": "431",
+		"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n":                                            "404",
+	} {
+		wire, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		_, err = wire.Write([]byte(sent))
+		require.NoError(t, err)
+		line, err := bufio.NewReader(wire).ReadString('\n')
+		require.NoError(t, err)
+		require.Contains(t, line, want)
+		require.NoError(t, wire.Close())
+	}
 	cancel()
 	require.NoError(t, <-done)
 }

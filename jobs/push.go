@@ -21,7 +21,7 @@ type Registry interface {
 }
 
 // Push starts a job that model-manage holds, as the starter would a moment later, and
-// returns it; false if it was started before.
+// returns it; false if it was started before, also if it has ended since.
 func (s *Service) Push(ctx context.Context, id string) (view View, created bool, err error) {
 	if s.options.Registry == nil {
 		return View{}, false, job.Errorf(job.CodeNotFound, "this installation takes no jobs from model-manage")
@@ -34,6 +34,12 @@ func (s *Service) Push(ctx context.Context, id string) (view View, created bool,
 		return View{}, false, err
 	}
 	jobType, engine, ours, err := s.options.Registry.Ours(ctx, id)
+	if err == nil && !ours || job.CodeOf(err) == job.CodeNotFound {
+		before, lookErr := s.Get(ctx, key.Name())
+		if job.CodeOf(lookErr) != job.CodeNotFound {
+			return before, false, lookErr
+		}
+	}
 	if err != nil {
 		return View{}, false, err
 	}

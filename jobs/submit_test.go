@@ -219,6 +219,38 @@ func TestPush(t *testing.T) {
 		b.code(job.CodeInvalid, err)
 	}
 	require.Len(t, b.temporal.runs, 1)
+
+	// What was started stays told, whatever model-manage says of it now.
+	for _, ours := range []func(string) (string, string, bool, error){
+		func(string) (string, string, bool, error) { return "", "", false, nil }, b.registry.ours,
+	} {
+		b.registry.ours = ours
+		again, created, err := b.service.Push(t.Context(), "7")
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, v.ID, again.ID)
+	}
+	r := b.temporal.find("sparkjob-model-manage-7").end(completed, job.ResultSucceeded)
+	again, created, err := b.service.Push(t.Context(), "7")
+	require.NoError(t, err)
+	require.False(t, created)
+	require.Equal(t, job.ResultSucceeded, again.Outcome.Result)
+	b.put("lake", r.recordOf(job.ResultSucceeded))
+	b.forget("model-manage-7")
+	again, created, err = b.service.Push(t.Context(), "7")
+	require.NoError(t, err)
+	require.False(t, created)
+	require.Equal(t, "from the record", again.Outcome.Message)
+	b.setDown(errDown)
+	_, _, err = b.service.Push(t.Context(), "8")
+	b.code(job.CodeUnavailable, err)
+	b.setDown(nil)
+	b.registry.ours = func(string) (string, string, bool, error) {
+		return "", "", false, job.Errorf(job.CodeUnavailable, "model-manage cannot be reached")
+	}
+	_, _, err = b.service.Push(t.Context(), "7")
+	b.code(job.CodeUnavailable, err)
+
 	b.service.options.Registry = nil
 	_, _, err = b.service.Push(t.Context(), "8")
 	b.code(job.CodeNotFound, err)
