@@ -128,6 +128,9 @@ type Sighting struct {
 	Attempt     job.Attempt     `json:"attempt"`
 	Application string          `json:"application"`
 	Observation job.Observation `json:"observation"`
+	// Placed: the application is pending, but its driver has a place to run and may write
+	// logs there already.
+	Placed bool `json:"placed,omitempty"`
 }
 
 // Reservation is the content of reservation.json: who may run as what.

@@ -64,3 +64,37 @@ func TestProgramWithoutSparkContext(t *testing.T) {
 		})
 	}
 }
+
+// lateProgram does something long before it makes a SparkContext.
+const lateProgram = `import os, sys, time
+
+print("begun", flush=True)
+while not os.path.exists(sys.argv[1] + ".go"):
+    time.sleep(0.02)
+from pyspark.sql import SparkSession
+
+SparkSession.builder.getOrCreate()
+print("bye", flush=True)
+`
+
+// Until its program has made a SparkContext an application waits, for YARN. Its log is
+// followed all the same, and what it waits for is told.
+func TestLogBeforeSparkContext(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.Worker()
+	o := owned(i)
+	id := o.Submit(jobspec.Spec{File: o.Upload([]byte(lateProgram), "late.py"), Args: []string{o.base}}).ID
+	followed := o.Follow(id, "stdout", 0)
+	o.Eventually("its log is read along", func() bool { return strings.Contains(followed.Last(), "begun\n") })
+	o.Eventually("it is told what it waits for", func() bool {
+		return strings.Contains(o.Job(id).ClusterSays, "ACCEPTED, its driver has a container")
+	})
+	require.Equal(t, job.PhaseWaiting, o.Job(id).Phase)
+	o.let()
+	followed.Ends()
+	done := o.Done(id)
+	require.Equal(t, job.ResultSucceeded, done.Outcome.Result, "%+v", done.Outcome)
+	require.Contains(t, o.Log(id, "stdout"), "begun\n")
+	require.Contains(t, o.Log(id, "stdout"), "bye\n")
+}

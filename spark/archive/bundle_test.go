@@ -24,6 +24,8 @@ type cluster struct {
 
 	mu    sync.Mutex
 	state job.State
+	// placed: the driver of what is pending has a place to run.
+	placed bool
 	// streams are what each application has written, by attempt and stream.
 	streams map[job.Attempt]map[string]string
 	// observe, snapshot, read and refuse, if not nil, come first.
@@ -57,7 +59,7 @@ func (c *cluster) Snapshot(ctx context.Context) ([]spark.Sighting, error) {
 	c.lists++
 	var all []spark.Sighting
 	for a := range c.streams {
-		all = append(all, spark.Sighting{Attempt: a, Observation: job.Observation{State: c.state}})
+		all = append(all, spark.Sighting{Attempt: a, Observation: job.Observation{State: c.state}, Placed: c.placed})
 	}
 	return all, nil
 }

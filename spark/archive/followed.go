@@ -13,15 +13,18 @@ import (
 	"github.com/stoker-spark/stoker/store/logstore"
 )
 
-// followed is a running application. Its logs are read by one goroutine at a time,
-// and it is asked for its progress by another.
+// followed is an application that runs, or whose driver may. Its logs are read by one
+// goroutine at a time, and it is asked for its progress by another.
 type followed struct {
 	follower *Follower
 	source   source
 	logs     *logstore.Logs
 	streams  map[string]*tail
-	reading  effort
-	asking   effort
+	// runs: the cluster says so. Until then it may not have written anything, nor be asked
+	// for its progress.
+	runs    atomic.Bool
+	reading effort
+	asking  effort
 	// noted is the progress in the store, written at notedAt.
 	noted   job.Progress
 	notedAt time.Time
@@ -76,9 +79,17 @@ func (f *Follower) startLogs(ctx context.Context) {
 			defer func() { <-f.logSlots }()
 			limited, cancel := context.WithTimeout(ctx, callLimit)
 			defer cancel()
+			runs := app.runs.Load()
 			err := app.read(limited)
-			app.report(ctx, &app.reading, FailedLog, err)
-			app.reading.done(0, f.opts.Interval, err)
+			switch {
+			case runs:
+				app.report(ctx, &app.reading, FailedLog, err)
+				app.reading.done(0, f.opts.Interval, err)
+			case err != nil: // its files are still on their way to it: no news to anybody
+				app.reading.done(2*f.opts.Interval, 0, nil)
+			default:
+				app.reading.done(0, 0, nil)
+			}
 		})
 	}
 }
@@ -163,7 +174,7 @@ func (f *Follower) startProgress(ctx context.Context) {
 		return
 	}
 	now := time.Now()
-	due := slices.DeleteFunc(slices.Collect(maps.Values(f.apps)), func(a *followed) bool { return !a.asking.due(now) })
+	due := slices.DeleteFunc(slices.Collect(maps.Values(f.apps)), func(a *followed) bool { return !a.runs.Load() || !a.asking.due(now) })
 	slices.SortFunc(due, func(a, b *followed) int { return cmp.Compare(a.asking.next.Load(), b.asking.next.Load()) })
 	for _, app := range due[:min(len(due), askedPerStep)] {
 		app.asking.busy.Store(true)

@@ -52,14 +52,14 @@ type FollowerOptions struct {
 	Failed   func(what string)
 }
 
-// Follower copies the logs of a cluster's running applications as they grow, and
-// notes how far they are. It keeps nothing: what the store holds says where to go
+// Follower copies the logs of a cluster's running applications as they grow, and of
+// those whose driver has a place to run, and notes how far the former are. It keeps nothing: what the store holds says where to go
 // on, whichever process does. Failures are logged once and counted; what it misses,
 // Finish finds.
 type Follower struct {
 	opts  FollowerOptions
 	lease *lease
-	// apps are those that run.
+	// apps are those that are followed.
 	apps map[job.Attempt]*followed
 	// logSlots and progressSlots bound what is under way.
 	logSlots, progressSlots chan struct{}
@@ -171,27 +171,32 @@ func (f *Follower) trouble(ctx context.Context, what string, err error) {
 	}
 }
 
-// take notes which applications run.
+// take notes which applications are to be followed.
 func (f *Follower) take(sightings []spark.Sighting) {
-	running := map[job.Attempt]bool{}
+	seen := map[job.Attempt]bool{}
 	for _, s := range sightings {
-		if s.Observation.State != job.StateRunning {
+		runs := s.Observation.State == job.StateRunning
+		mayWrite := runs || s.Placed && s.Observation.State == job.StatePending
+		if !mayWrite {
 			continue
 		}
-		running[s.Attempt] = true
-		if f.apps[s.Attempt] != nil {
+		seen[s.Attempt] = true
+		if app := f.apps[s.Attempt]; app != nil {
+			app.runs.Store(runs)
 			continue
 		}
 		logs, err := f.opts.Store.Attempt(s.Attempt)
 		if err != nil {
 			continue // a name that no job of ours has
 		}
-		f.apps[s.Attempt] = &followed{
+		app := &followed{
 			follower: f, source: source{f.opts.Manager, s.Attempt}, logs: logs, streams: map[string]*tail{},
 		}
+		app.runs.Store(runs)
+		f.apps[s.Attempt] = app
 	}
 	for attempt := range f.apps {
-		if !running[attempt] {
+		if !seen[attempt] {
 			delete(f.apps, attempt)
 		}
 	}

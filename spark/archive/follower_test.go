@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +44,7 @@ func (b *bundle) follower(m spark.Manager, change ...func(*FollowerOptions)) (st
 }
 
 func (b *bundle) running() *bundle {
-	b.cluster.state = job.StateRunning
+	b.cluster.change(func() { b.cluster.state = job.StateRunning })
 	return b
 }
 
@@ -132,15 +133,68 @@ func TestFollowWhatIsFarBehind(t *testing.T) {
 
 func TestFollowOnlyWhatRuns(t *testing.T) {
 	t.Parallel()
+	for name, row := range map[string]struct {
+		state  job.State
+		placed bool
+	}{
+		"waits for room": {job.StatePending, false},
+		"has ended":      {job.StateSucceeded, false},
+		"ended, placed":  {job.StateFailed, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.cluster.state, b.cluster.placed = row.state, row.placed
+			b.cluster.write(b.attempt, "stdout", "text")
+			b.follower(b.copier)
+			b.eventually("lists", func() bool {
+				b.cluster.mu.Lock()
+				defer b.cluster.mu.Unlock()
+				return b.cluster.lists > 5
+			})
+			require.Empty(t, b.stored(b.attempt, "stdout"))
+			b.cluster.mu.Lock()
+			defer b.cluster.mu.Unlock()
+			require.Zero(t, b.cluster.reads, "nothing is asked about it")
+		})
+	}
+}
+
+// The driver of a pending application may write already. It is not asked how far it is, and
+// that it has not written yet is no failure.
+func TestFollowBeforeItRuns(t *testing.T) {
+	t.Parallel()
 	b := setup(t)
-	b.cluster.write(b.attempt, "stdout", "text")
-	b.follower(b.cluster)
-	b.eventually("lists", func() bool {
+	b.cluster.state, b.cluster.placed = job.StatePending, true
+	var launched, asked, failed atomic.Bool
+	b.cluster.refuse = func(context.Context, job.Attempt) error {
+		if !launched.Load() {
+			return job.Errorf(job.CodeUnavailable, "its master has no container")
+		}
+		return nil
+	}
+	b.copier.progress = func() (job.Progress, error) {
+		asked.Store(true)
+		return job.Progress{Jobs: job.Count{Total: 1}}, nil
+	}
+	b.cluster.write(b.attempt, "stdout", "first\n")
+	b.follower(b.copier, func(o *FollowerOptions) { o.Failed = func(string) { failed.Store(true) } })
+	lists := func() int {
 		b.cluster.mu.Lock()
 		defer b.cluster.mu.Unlock()
-		return b.cluster.lists > 5
-	})
-	require.Empty(t, b.stored(b.attempt, "stdout"))
+		return b.cluster.lists
+	}
+	b.eventually("some looks", func() bool { return lists() > 10 })
+	launched.Store(true)
+	b.eventually("its log is there", func() bool { return b.stored(b.attempt, "stdout") == "first\n" })
+	seen := lists()
+	b.eventually("more looks", func() bool { return lists() > seen+5 })
+	require.False(t, asked.Load(), "only what runs has progress")
+	require.False(t, failed.Load())
+	b.running()
+	b.cluster.write(b.attempt, "stdout", "second\n")
+	b.eventually("it goes on", func() bool { return b.stored(b.attempt, "stdout") == "first\nsecond\n" })
+	b.eventually("it is asked", asked.Load)
 }
 
 // Of several workers one reads; when it is gone another does.

@@ -122,7 +122,7 @@ func (m *Manager) Live(ctx context.Context) ([]spark.Sighting, error) {
 	var live []spark.Sighting
 	for _, app := range got.all {
 		if attempt, ok := attemptOf(app); ok && !app.State.Ended() {
-			live = append(live, spark.Sighting{Attempt: attempt, Application: app.ID, Observation: observation(app)})
+			live = append(live, sighting(attempt, app))
 		}
 	}
 	return live, nil

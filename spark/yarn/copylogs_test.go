@@ -163,6 +163,7 @@ func TestLive(t *testing.T) {
 	require.Len(t, live, 1)
 	require.Equal(t, spark.Sighting{Attempt: b.attempt, Application: id, Observation: live[0].Observation}, live[0])
 	require.Equal(t, job.StateRunning, live[0].Observation.State)
+	require.False(t, live[0].Placed)
 	b.rm.set(id, "FINISHED", "SUCCEEDED")
 	live, err = b.open().Live(t.Context())
 	require.NoError(t, err)

@@ -565,6 +565,46 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// A master has a container for some time before its program has made a SparkContext. The
+// list that all jobs share says so.
+func TestPlaced(t *testing.T) {
+	b := setup(t)
+	id := b.stage()
+	require.NoError(t, b.submit())
+	asked := 0
+	b.rm.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/apps/") {
+			asked++
+		}
+		return false
+	}
+	const logs = "http://node:8042/node/containerlogs/container_1700000000000_0001_01_000001/stoker"
+	for name, row := range map[string]struct {
+		state, logs string
+		placed      bool
+		words       string
+	}{
+		"waits for room": {"ACCEPTED", "", false, "ACCEPTED: "},
+		"placed":         {"ACCEPTED", logs, true, "ACCEPTED, its driver has a container; it counts as running when the program has made a SparkContext: "},
+		"runs":           {"RUNNING", logs, false, "RUNNING: "},
+	} {
+		b.rm.set(id, row.state, "UNDEFINED")
+		b.rm.apps[id].logs = row.logs
+		m := b.open()
+		live, err := m.Live(t.Context())
+		require.NoError(t, err)
+		require.Len(t, live, 1, name)
+		require.Equal(t, row.placed, live[0].Placed, name)
+		all, err := m.Snapshot(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, live, all, name)
+		o, err := m.Observe(t.Context(), b.attempt)
+		require.NoError(t, err)
+		require.Contains(t, o.Raw, row.words, name)
+	}
+	require.Zero(t, asked)
+}
+
 // What the driver wrote counts for this application only, and outlives the
 // ResourceManager's memory.
 func TestObserveReadsTheDriversWord(t *testing.T) {

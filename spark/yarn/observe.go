@@ -133,6 +133,9 @@ func rawWordsIn(app rm.Application, most int) string {
 	if app.State == rm.StateFinished {
 		words += ", final status " + string(app.FinalStatus)
 	}
+	if placed(app) {
+		words += ", its driver has a container; it counts as running when the program has made a SparkContext"
+	}
 	if app.Diagnostics != "" {
 		words += ": "
 		words += telling(app.Diagnostics, most-len(words))

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
@@ -172,8 +173,20 @@ func (m *Manager) Snapshot(ctx context.Context) ([]spark.Sighting, error) {
 	for _, app := range apps {
 		attempt, ok := attemptOf(app)
 		if ok {
-			sightings = append(sightings, spark.Sighting{Attempt: attempt, Application: app.ID, Observation: observation(app)})
+			sightings = append(sightings, sighting(attempt, app))
 		}
 	}
 	return sightings, nil
+}
+
+// sighting is what a list says of one application.
+func sighting(attempt job.Attempt, app rm.Application) spark.Sighting {
+	return spark.Sighting{Attempt: attempt, Application: app.ID, Observation: observation(app), Placed: placed(app)}
+}
+
+// placed reports whether the application waits although its master has a container: a
+// master registers, upon which the application is RUNNING, only when its program has made a
+// SparkContext.
+func placed(app rm.Application) bool {
+	return app.State == rm.StateAccepted && app.AMContainerLogs != ""
 }
