@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stoker-spark/stoker/driver"
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
@@ -62,35 +64,25 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 		cluster: cluster, store: cluster.Stores.Default, dir: spark.JobDir(cluster.Root, in.Attempt),
 		in: in, progress: &done,
 	}
-	before, err := readStaged(ctx, s.store, s.dir)
+	found, err := s.look(ctx, source)
 	if err != nil {
-		return StageResult{}, classify(err)
+		return StageResult{}, err
 	}
-	// What an application may be reading stays as it is, whatever became of the
-	// job since: a run that was reset follows the application that there is.
-	launched, err := s.launched(ctx)
-	if err != nil {
-		return StageResult{}, classify(err)
-	}
-	manifest, loaded, err := source.Manifest(ctx, job.Ref{ID: in.Key.ID, Request: in.Request})
-	if err != nil {
-		return StageResult{}, classifySource(err)
-	}
-	result := StageResult{Standing: capStanding(loaded.Standing)}
+	result := StageResult{Standing: capStanding(found.loaded.Standing)}
 	switch {
-	case loaded.Standing.State != job.StandingOpen:
+	case found.loaded.Standing.State != job.StandingOpen:
 		return result, nil
-	case before != nil && (before.Digest == in.Digest || launched):
-		result.Bytes = before.Bytes
+	case found.before != nil && (found.before.Digest == in.Digest || found.launched):
+		result.Bytes = found.before.Bytes
 		return result, nil
-	case loaded.Digest != in.Digest:
+	case found.loaded.Digest != in.Digest:
 		result.Problems = []string{"the job was changed after it was loaded; create it anew"}
 		return result, nil
-	case len(loaded.Problems) > 0:
-		result.Problems = capProblems(loaded.Problems)
+	case len(found.loaded.Problems) > 0:
+		result.Problems = capProblems(found.loaded.Problems)
 		return result, nil
 	}
-	problems, err := s.checkInputs(ctx, manifest)
+	problems, err := s.checkInputs(ctx, found.manifest)
 	if err != nil {
 		return StageResult{}, classify(err)
 	}
@@ -98,7 +90,7 @@ func (t *Transfer) Stage(ctx context.Context, in StageInput) (StageResult, error
 		result.Problems = capProblems(problems)
 		return result, nil
 	}
-	outputs, err := s.write(ctx, manifest, loaded.Spec)
+	outputs, err := s.write(ctx, found.manifest, found.loaded.Spec)
 	if err != nil {
 		return StageResult{}, classify(err)
 	}
@@ -142,6 +134,36 @@ type staging struct {
 	in       StageInput
 	progress *progress
 	record   staged
+}
+
+// seen is what is there when Stage begins.
+type seen struct {
+	// before was staged before; nil if nothing was.
+	before *staged
+	// launched: what an application may be reading stays as it is, whatever became of the
+	// job since. A run that was reset follows the application that there is.
+	launched bool
+	manifest job.Manifest
+	loaded   job.Intake
+}
+
+// look reads at once what Stage needs to know.
+func (s *staging) look(ctx context.Context, source Source) (seen, error) {
+	var found seen
+	group, all := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		found.before, err = readStaged(all, s.store, s.dir)
+		return classify(err)
+	})
+	group.Go(func() (err error) {
+		found.launched, err = s.launched(all)
+		return classify(err)
+	})
+	group.Go(func() (err error) {
+		found.manifest, found.loaded, err = source.Manifest(all, job.Ref{ID: s.in.Key.ID, Request: s.in.Request})
+		return classifySource(err)
+	})
+	return found, group.Wait()
 }
 
 // launched reports whether the application was sent, or may have been.

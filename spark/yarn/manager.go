@@ -124,11 +124,14 @@ func (m *Manager) Reserve(ctx context.Context, attempt job.Attempt, notAfter tim
 		if b, ok := m.opts.Builder.(interface{ Reserved(r rm.Reserved) }); ok {
 			b.Reserved(fresh) // the cluster's limits came with the id
 		}
-		err = dir.create(ctx, spark.FileReservation, spark.Reservation{
+		ours := spark.Reservation{
 			Application: fresh.ID, Attempt: attempt, Installation: m.opts.Installation,
-			NotAfter: notAfter.UTC(), CreatedAt: time.Now().UTC(),
-		})
-		if err != nil && !errors.Is(err, fs.ErrExist) {
+			NotAfter: notAfter.UTC().Round(0), CreatedAt: time.Now().UTC().Round(0),
+		}
+		switch err = dir.create(ctx, spark.FileReservation, ours); {
+		case err == nil:
+			return ours, nil
+		case !errors.Is(err, fs.ErrExist):
 			return spark.Reservation{}, m.unavailable("reserve "+attempt.String(), err)
 		}
 		if reservation, err = dir.reservation(ctx); err != nil {

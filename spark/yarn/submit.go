@@ -264,7 +264,7 @@ const (
 // alone does not say so. One that it has lost meanwhile is sent again.
 func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) error {
 	resent := false
-	for every := confirmFirst; ; every = min(2*every, confirmLast) {
+	for every := confirmFirst; ; every = min(3*every/2, confirmLast) {
 		app, err := s.m.opts.ResourceManager.Application(ctx, s.reservation.Application)
 		switch {
 		case job.CodeOf(err) == job.CodeNotFound && !resent:

@@ -122,6 +122,16 @@ func TestSameAsSparkSubmit(t *testing.T) {
 	}
 }
 
+// labelled is a job for hosts with a label, of which there is one while it runs.
+var labelled = one{
+	program: "probe.py", inHDFS: true,
+	options: []string{"--queue", "batch"},
+	fields:  func(in *submission.Input) { in.Queue = "batch" },
+	conf:    map[string]string{"spark.yarn.am.nodeLabelExpression": label, "spark.yarn.executor.nodeLabelExpression": label},
+}
+
+const label = "labelled"
+
 // TestSameOnALabelledHost does that for a job that asks for hosts with a label. Other
 // tests wait: the one host there is takes nothing else meanwhile.
 func TestSameOnALabelledHost(t *testing.T) { //nolint:paralleltest // labels the host

@@ -149,13 +149,3 @@ var table = map[string]one{
 		},
 	},
 }
-
-// labelled is a job for hosts with a label, of which there is one while it runs.
-var labelled = one{
-	program: "probe.py", inHDFS: true,
-	options: []string{"--queue", "batch"},
-	fields:  func(in *submission.Input) { in.Queue = "batch" },
-	conf:    map[string]string{"spark.yarn.am.nodeLabelExpression": label, "spark.yarn.executor.nodeLabelExpression": label},
-}
-
-const label = "labelled"
