@@ -51,7 +51,8 @@ Exit codes
     88  no status: the end could not be recorded
 A cluster manager may report another code (YARN says 13 for a driver without
 a SparkContext, and fails it even if the function returned: no context is made
-here, as the model's own would no longer get its settings), so readers compare the marker's owner and the status file.
+here, as the model's own would no longer get its settings), so readers compare
+the marker's owner and the status file.
 
 Python 3.6 or newer; standard library, and pyspark where it is needed.
 """

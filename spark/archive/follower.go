@@ -53,9 +53,9 @@ type FollowerOptions struct {
 }
 
 // Follower copies the logs of a cluster's running applications as they grow, and of
-// those whose driver has a place to run, and notes how far the former are. It keeps nothing: what the store holds says where to go
-// on, whichever process does. Failures are logged once and counted; what it misses,
-// Finish finds.
+// those whose driver has a place to run; of the former it notes how far they are. It
+// keeps nothing: what the store holds says where to go on, whichever process does.
+// Failures are logged once and counted; what it misses, Finish finds.
 type Follower struct {
 	opts  FollowerOptions
 	lease *lease
