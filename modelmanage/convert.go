@@ -138,13 +138,14 @@ func (v *converter) options() {
 	}
 	cluster, known := v.rules.Clusters[v.job.Cluster]
 	if !known {
-		v.job.Cluster = job.Head(v.job.Cluster, maxShort)
+		name := job.Head(v.job.Cluster, maxShort)
+		v.job.Cluster = "" // nothing of the job has a place anywhere
 		switch {
 		case settings.Cluster != "":
-			v.addf("job parameter stoker.cluster: there is no cluster %q; there are %s", v.job.Cluster,
+			v.addf("job parameter stoker.cluster: there is no cluster %q; there are %s", name,
 				strings.Join(slices.Sorted(maps.Keys(v.rules.Clusters)), ", "))
 		case ours:
-			v.addf("targetEngine: its cluster %q is not configured", v.job.Cluster)
+			v.addf("targetEngine: its cluster %q is not configured", name)
 		}
 		// What its options would be on any cluster is checked all the same.
 		cluster = options.Cluster{Master: options.AnyMaster}

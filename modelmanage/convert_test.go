@@ -212,6 +212,17 @@ func TestConvertProblems(t *testing.T) {
 	}
 }
 
+// A cluster that is not there is nowhere to keep anything.
+func TestConvertNamesNoClusterThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	spec, _, err := Convert(edit(t, "jobParameters/stoker.cluster", `"none"`), rules())
+	require.Error(t, err)
+	require.Empty(t, spec.Cluster)
+	spec, _, err = Convert(edit(t, "jobParameters/--keytab", `"/x"`), rules())
+	require.Error(t, err)
+	require.Equal(t, "main", spec.Cluster)
+}
+
 func TestConvertListsEveryProblem(t *testing.T) {
 	t.Parallel()
 	require.Len(t, problemsOf(parse(t, `{}`), rules()), 3)

@@ -43,8 +43,7 @@ func TestRecordIsOfTheLastAttempt(t *testing.T) {
 	require.Equal(t, 2, b.records[0].Attempts)
 }
 
-// Without a directory to clean, the record alone is kept; of a document that was never a
-// job, because it is invalid, there is none.
+// Without a directory to clean, the record alone is kept.
 func TestRecordWithoutADirectory(t *testing.T) {
 	b := setup(t)
 	b.load = func() (activities.LoadResult, error) {
@@ -56,13 +55,27 @@ func TestRecordWithoutADirectory(t *testing.T) {
 	require.Equal(t, job.ResultCancelled, b.records[0].Outcome.Result)
 }
 
-func TestInvalidJobHasNoRecord(t *testing.T) {
-	b := setup(t)
-	b.load = func() (activities.LoadResult, error) {
-		return activities.LoadResult{Spec: b.spec, Standing: job.Standing{State: job.StandingOpen}, Problems: []string{"no model"}}, nil
+// An invalid document has its end on record as well, where its cluster is known.
+func TestRecordOfAnInvalidDocument(t *testing.T) {
+	for _, cluster := range []string{"local", ""} {
+		t.Run("cluster "+cluster, func(t *testing.T) {
+			b := setup(t)
+			b.spec.Cluster = cluster
+			b.load = func() (activities.LoadResult, error) {
+				return activities.LoadResult{Spec: b.spec, Standing: job.Standing{State: job.StandingOpen}, Problems: []string{"no model"}}, nil
+			}
+			b.run()
+			require.Zero(t, b.count("clean"))
+			if cluster == "" {
+				require.Empty(t, b.records, "there is no store for it")
+				return
+			}
+			require.Equal(t, 1, b.count("archive"))
+			require.Equal(t, job.ClassInvalid, b.records[0].Outcome.Class)
+			require.Equal(t, []string{"no model"}, b.records[0].Outcome.Problems)
+			require.Empty(t, b.result().CleanProblem)
+		})
 	}
-	b.run()
-	require.Empty(t, b.records)
 }
 
 // A job that was handed to Stoker has no other end than its record, and a key that stays

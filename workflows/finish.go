@@ -245,7 +245,7 @@ func (b *batchJob) reportCentrally(ctx workflow.Context, input activities.Report
 // the directory of an application that is not confirmed gone.
 func (b *batchJob) clean(ctx workflow.Context) {
 	if !b.reserved {
-		if b.valid || b.request != nil {
+		if b.valid || b.request != nil || b.keepsInvalid(ctx) {
 			b.archive(ctx)
 		}
 		return
@@ -261,6 +261,17 @@ func (b *batchJob) clean(ctx workflow.Context) {
 		b.cleanProblem = cause(err)
 		b.log.Error("not cleaned", "error", err)
 	}
+}
+
+// changeInvalid is the version marker of histories that keep a record of an invalid
+// document, too.
+const changeInvalid = "record-of-invalid"
+
+// keepsInvalid reports whether an invalid document's end is recorded: only a cluster that
+// is known has a store for it.
+func (b *batchJob) keepsInvalid(ctx workflow.Context) bool {
+	return b.loaded && b.spec.Cluster != "" &&
+		workflow.GetVersion(ctx, changeInvalid, workflow.DefaultVersion, 1) == 1
 }
 
 // archive keeps the record of a job whose directory is left as it is. A job that

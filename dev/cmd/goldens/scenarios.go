@@ -57,6 +57,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{name: "complete"},
 		{name: "invalid", problems: []string{"no primary source", "input 1 has no URL"}},
+		{name: "invalid-before", problems: []string{"no primary source", "input 1 has no URL"}, before: true},
 		{name: "application-failure", observe: func(int, int) (job.Observation, error) {
 			return job.Observation{State: job.StateFailed, Began: job.BeganYes, Driver: &job.DriverReport{
 				State: "raised", ErrorType: "ValueError", Message: "no column", Traceback: "File \"m.py\", line 3",
