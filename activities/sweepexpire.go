@@ -7,6 +7,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // SweepExpireInput says what is old.
@@ -41,10 +42,8 @@ func (s *Sweep) SweepExpire(ctx context.Context, in SweepExpireInput) (SweepExpi
 			return result, classify(err)
 		}
 	}
-	if in.Artifacts > 0 {
-		if result.Artifacts, err = expireArtifacts(ctx, cluster, in.Artifacts); err != nil {
-			return result, classify(err)
-		}
+	if result.Artifacts, err = expireArtifacts(ctx, cluster, in.Artifacts); err != nil {
+		return result, classify(err)
 	}
 	if in.Logs > 0 {
 		if result.Logs, err = cluster.Logs.Expire(ctx, time.Now().Add(-in.Logs)); err != nil {
@@ -112,7 +111,12 @@ func (s *Sweep) over(ctx context.Context, cluster Cluster, attempts []job.Attemp
 	return !state.Found || time.Since(state.ClosedAt) >= keep, nil
 }
 
-// expireArtifacts deletes the uploads that were not used for a while.
+// keepUnfinished is how long an upload that nobody finished lies beside its name. One that
+// goes on is written to.
+const keepUnfinished = 24 * time.Hour
+
+// expireArtifacts deletes the uploads that were not used for a while, 0 for none, and what
+// is left of those that an API could not end because it was killed.
 func expireArtifacts(ctx context.Context, cluster Cluster, keep time.Duration) (int, error) {
 	st, deleted := cluster.Stores.Default, 0
 	digests, err := listDirs(ctx, st, cluster.Artifacts)
@@ -125,9 +129,15 @@ func expireArtifacts(ctx context.Context, cluster Cluster, keep time.Duration) (
 		if err != nil {
 			return deleted, storeError("list "+dir, err)
 		}
-		old := true
+		old := keep > 0
 		for _, f := range files {
-			old = old && time.Since(f.ModTime) >= keep
+			age := time.Since(f.ModTime)
+			old = old && age >= keep
+			if store.IsTempName(path.Base(f.Path)) && age >= keepUnfinished {
+				if err := st.RemoveAll(ctx, f.Path); err != nil {
+					return deleted, storeError("delete "+f.Path, err)
+				}
+			}
 		}
 		if !old {
 			continue

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/store"
 )
 
 // temporalFake is the Temporal that a sweep asks.
@@ -396,6 +397,29 @@ func TestSweepExpiresMarkers(t *testing.T) {
 	require.Len(t, left, 7)
 	require.NoDirExists(t, filepath.Join(b.root, "model-manage-over"))
 	require.NoDirExists(t, filepath.Join(b.root, "model-manage-forgotten"))
+}
+
+// An API that is killed leaves what it had of an upload; one that goes on is written to.
+func TestSweepDeletesUnfinishedUploads(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []time.Duration{0, 100 * time.Hour} {
+		t.Run(keep.String(), func(t *testing.T) {
+			t.Parallel()
+			b := setupSweep(t)
+			left, live := store.TempName("d/a.py"), store.TempName("d/a.py")
+			for name, age := range map[string]time.Duration{"d/.used": time.Hour, "d/a.py": 25 * time.Hour, "d/.b.tmp-c": 25 * time.Hour, left: 25 * time.Hour, live: 23 * time.Hour} {
+				b.outside("jobs-artifacts/" + name)
+				at := time.Now().Add(-age)
+				require.NoError(t, os.Chtimes(filepath.Join(b.cluster.Artifacts, name), at, at))
+			}
+			_, err := sweepCall[SweepExpireResult](b, "SweepExpire", SweepExpireInput{Cluster: "local", Artifacts: keep})
+			require.NoError(t, err)
+			require.NoFileExists(t, filepath.Join(b.cluster.Artifacts, left))
+			for _, name := range []string{live, "d/a.py", "d/.used", "d/.b.tmp-c"} {
+				require.FileExists(t, filepath.Join(b.cluster.Artifacts, name))
+			}
+		})
+	}
 }
 
 func TestSweepExpiresArtifactsAndLogs(t *testing.T) {

@@ -1,8 +1,13 @@
 package api
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -13,6 +18,10 @@ import (
 // artifact reads which file of which cluster a request is about.
 func (s *Server) artifact(c echo.Context) (string, jobspec.Artifact, error) {
 	values, problems := parameters(c, "name", "cluster")
+	if !values.Has("name") {
+		problems = append(problems, "name: is needed: the file's name, as in ?name=job.py")
+		return "", jobspec.Artifact{}, job.Invalid("the upload cannot be named like that", problems)
+	}
 	artifact, err := jobspec.ParseArtifact(c.Param("sha256") + "/" + values.Get("name"))
 	if err != nil {
 		problems = append(problems, "artifact: "+err.Error())
@@ -48,6 +57,30 @@ func (s *Server) hasArtifact(c echo.Context) error {
 	return c.NoContent(http.StatusOK)
 }
 
+// uploadSilence is how long a caller may send nothing of a file that it uploads.
+const uploadSilence = time.Minute
+
+// uploading is a body that may take as long as it likes while something comes.
+type uploading struct {
+	from     io.Reader
+	deadline *http.ResponseController
+	silence  time.Duration
+}
+
+// Read reads what has come within silence.
+func (u *uploading) Read(p []byte) (int, error) {
+	_ = u.deadline.SetReadDeadline(time.Now().Add(u.silence)) // some writers have none, as in tests
+	n, err := u.from.Read(p)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("nothing came for %s", u.silence)
+	case errors.Is(err, io.EOF):
+		// While the store ends its part, the server listens whether the caller is there.
+		_ = u.deadline.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
 // putArtifact takes a file. One that is there already is not read again.
 func (s *Server) putArtifact(c echo.Context) error {
 	cluster, artifact, err := s.artifact(c)
@@ -62,7 +95,8 @@ func (s *Server) putArtifact(c echo.Context) error {
 	}
 	if !there {
 		status = http.StatusCreated
-		if size, err = s.options.Jobs.PutArtifact(ctx, cluster, artifact, c.Request().ContentLength, c.Request().Body); err != nil {
+		content := &uploading{c.Request().Body, http.NewResponseController(c.Response()), s.uploadSilence}
+		if size, err = s.options.Jobs.PutArtifact(ctx, cluster, artifact, c.Request().ContentLength, content); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -91,7 +92,8 @@ func TestUploadsThatAreRefusedLeaveNothing(t *testing.T) {
 	for _, row := range []struct{ digest, query, field string }{
 		{sum("a")[1:], "name=a.py", "artifact: "},
 		{strings.ToUpper(sum("a")), "name=a.py", "artifact: "},
-		{sum("a"), "", "artifact: "},
+		{sum("a"), "", "name: is needed"},
+		{sum("a"), "name=", "artifact: the artifact's name is no name"},
 		{sum("a"), "name=..", "artifact: "},
 		{sum("a"), "name=a%2Fb", "artifact: "},
 		{sum("a"), "name=.used", "artifact: the artifact's name \".used\" is the store's own"},
@@ -173,4 +175,48 @@ func TestAnUploadThatIsCutOffLeavesNothing(t *testing.T) {
 	require.Empty(t, b.uploads())
 	b.jobs.putArtifact = put
 	require.Equal(t, http.StatusCreated, b.put(sum("half of it"), "a.py", strings.NewReader("half of it")).StatusCode)
+}
+
+// A store that takes its time to keep what it was sent is no silence of the caller's.
+func TestAStoreMayBeSlowToKeepAnUpload(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.server.uploadSilence = 100 * time.Millisecond
+	b.jobs.putArtifact = func(ctx context.Context, _ string, _ jobspec.Artifact, _ int64, content io.Reader) (int64, error) {
+		data, err := io.ReadAll(content)
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(400 * time.Millisecond):
+			return int64(len(data)), nil
+		}
+	}
+	require.Equal(t, http.StatusCreated, b.put(sum("x"), "a.py", strings.NewReader("x")).StatusCode)
+}
+
+// A caller that sends nothing any more is let go; one that is slow is not.
+func TestAnUploadThatStandsStillIsCutOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.server.uploadSilence = 300 * time.Millisecond
+	slow, feed := io.Pipe()
+	go func() {
+		for range 5 {
+			time.Sleep(100 * time.Millisecond)
+			_, _ = feed.Write([]byte("x")) // the test sees what comes
+		}
+		_ = feed.Close()
+	}()
+	got := b.put(sum("xxxxx"), "a.py", slow)
+	require.Equal(t, http.StatusCreated, got.StatusCode, got.body)
+
+	still, feed := io.Pipe()
+	defer func() { _ = feed.Close() }()
+	go func() { _, _ = feed.Write([]byte("y")) }()
+	p := b.problem(b.put(sum("yy"), "a.py", still), http.StatusBadRequest)
+	require.Equal(t, "the upload was cut off after 1 bytes: nothing came for 300ms; send it again", p.Detail)
+	require.Len(t, b.uploads(), 1)
 }

@@ -66,6 +66,8 @@ type Server struct {
 	ready    *readiness
 	// stopping ends what would go on for ever.
 	stopping chan struct{}
+	// uploadSilence is the constant, but in tests.
+	uploadSilence time.Duration
 }
 
 // maxBody bounds every body but an artifact's, in bytes.
@@ -84,7 +86,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, users: users, limits: newLimits(o.RatePerSecond, o.Burst), follows: newFollows(),
-		requests: newRequestMetrics(o.Metrics), ready: newReadiness(), stopping: make(chan struct{}),
+		requests: newRequestMetrics(o.Metrics), ready: newReadiness(), stopping: make(chan struct{}), uploadSilence: uploadSilence,
 	}
 	s.echo = echo.New()
 	s.echo.HideBanner, s.echo.HidePort = true, true

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"path"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,3 +23,8 @@ func TempName(p string) string {
 	}
 	return dir + "." + name + ".tmp-" + strings.ToLower(rand.Text()[:16])
 }
+
+var tempName = regexp.MustCompile(`^\..*\.tmp-[0-9a-z]{16}$`)
+
+// IsTempName reports whether a name, without its directory, is one of TempName's.
+func IsTempName(name string) bool { return tempName.MatchString(name) }
