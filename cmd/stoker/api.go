@@ -8,7 +8,7 @@ import (
 
 func apiCommand(flags *common) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "api", Short: "Serve the REST API", Args: cobra.NoArgs,
+		Use: "api", Short: "Serve the REST API", Args: noWords,
 		Long: "Serves the REST API through which jobs are submitted, looked at and ended. It needs Temporal and\n" +
 			"the file systems of the clusters, for logs, records and uploads; no cluster manager.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -10,7 +10,7 @@ import (
 func clustersCommand() *cobra.Command {
 	u := &user{}
 	return u.command(&cobra.Command{
-		Use: "clusters", Short: "List the clusters that jobs can run on", Args: cobra.NoArgs,
+		Use: "clusters", Short: "List the clusters that jobs can run on", Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := u.client(cmd)
 			if err != nil {

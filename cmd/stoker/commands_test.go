@@ -85,6 +85,7 @@ func TestLogsAreBytesAsTheyAre(t *testing.T) {
 		long.WriteString(strconv.Itoa(i) + "\x00\xff\r\n")
 	}
 	f.logs = map[string]string{"stdout": long.String(), "stderr": "a\nb\nlast"}
+	f.looks = []string{succeeded}
 	got := stoker(t, f.env(), "logs", "api-1", "--attempt", "2")
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, long.String(), got.stdout)
@@ -128,6 +129,7 @@ func TestLogsAsJSONLines(t *testing.T) {
 		}
 		return lines, log
 	}
+	f.looks = []string{succeeded}
 	lines, log := read()
 	require.Equal(t, f.logs["stdout"], log)
 	require.Equal(t, logLine{Stream: "stdout", Text: "one\n"}, lines[0])
@@ -164,8 +166,12 @@ func TestALogThatIsFollowedGoesOnAfterABreak(t *testing.T) {
 	f := newFakeAPI(t)
 	text := strings.Repeat("0123456789", 10_000)
 	f.logs["stdout"] = text
+	f.looks = []string{succeeded}
 	breaks := 0
 	f.override = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/logs") {
+			return false
+		}
 		if breaks++; breaks > 3 {
 			return false
 		}
@@ -182,6 +188,48 @@ func TestALogThatIsFollowedGoesOnAfterABreak(t *testing.T) {
 	got = stoker(t, f.env(), "logs", "-f", "api-1", "-o", "json")
 	require.Zero(t, got.code, got.stderr)
 	require.JSONEq(t, `{"stream":"stdout","offset":0,"text":"`+text[:mostText]+`"}`, strings.SplitN(got.stdout, "\n", 2)[0])
+}
+
+// Who follows a job sees every attempt from the one on that runs; who has named one, that.
+func TestTheNextAttemptIsFollowed(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	f.override = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/logs") {
+			f.logs["stdout"] = "attempt " + r.URL.Query().Get("attempt") + "\n"
+		}
+		return false
+	}
+	looks := []string{running + `,"attempt":2`, running + `,"attempt":2`, running + `,"attempt":3`, succeeded + `,"attempt":3`}
+	f.looks = looks
+	got := stoker(t, f.env(), "logs", "-f", "api-1")
+	require.Zero(t, got.code, got.stderr)
+	require.Equal(t, "attempt 2\nattempt 3\n", got.stdout)
+	require.Equal(t, "note: attempt 2 has ended; attempt 3 follows\n", got.stderr)
+
+	f.looks = looks
+	got = stoker(t, f.env(), "logs", "-f", "api-1", "-o", "json", "--tail", "1")
+	lines := strings.SplitAfter(got.stdout, "\n")
+	require.Len(t, lines, 3)
+	for i, attempt := range []string{"2", "3"} {
+		require.JSONEq(t, `{"stream":"stdout","attempt":`+attempt+`,"offset":0,"text":"attempt `+attempt+`\n"}`, lines[i])
+	}
+
+	f.looks = looks
+	got = stoker(t, f.env(), "logs", "-f", "api-1", "--attempt", "2")
+	require.Equal(t, "attempt 2\n", got.stdout)
+	require.Empty(t, got.stderr)
+	require.Contains(t, stoker(t, newFakeAPI(t).env(), "logs", "-f", "api-1").stderr, "there is no job")
+}
+
+func TestWordsThatHaveNoPlaceAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"list", "clusters", "version", "doctor", "worker", "starter", "api", "admin init", "admin sweep", "context list", "runtime stage"} {
+		got := stoker(t, nil, append(strings.Fields(line), "extra")...)
+		require.Equal(t, 1, got.code)
+		require.Equal(t, "stoker: stoker "+line+" takes no arguments, got \"extra\"; stoker "+line+" --help shows its options\n", got.stderr)
+	}
+	require.Contains(t, stoker(t, nil, "context", "use").stderr, "stoker context use takes the name of one context, got 0 words")
 }
 
 func TestCancel(t *testing.T) {
@@ -268,16 +316,24 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI(t)
 	for line, want := range map[string]string{
-		"status ":                 "api-0\ta job, running\n",
-		"logs ":                   "api-0\ta job, running\n",
-		"list --phase ":           "loading\nreserving\n",
-		"list --outcome ":         "succeeded\nfailed\ncancelled\nlost\nnone\n",
-		"submit --cluster ":       "lake\n",
-		"logs api-1 --stream ":    "stdout\nstderr\n",
-		"status -o ":              "text\njson\n",
-		"admin token --role ":     "user\nadmin\n",
-		"status --context ":       ":4\n",
-		"submit --py-files=a.zip": ":0\n",
+		"status ":                         "api-0\ta job, running\n",
+		"logs ":                           "api-0\ta job, running\n",
+		"list --phase ":                   "loading\nreserving\n",
+		"list --outcome ":                 "succeeded\nfailed\ncancelled\nlost\nnone\n",
+		"submit --cluster ":               "lake\n",
+		"logs api-1 --stream ":            "stdout\nstderr\n",
+		"status -o ":                      "text\njson\n",
+		"admin token --role ":             "user\nadmin\n",
+		"status --context ":               ":4\n",
+		"submit --profile ":               "big\nsmall\n",
+		"submit --cluster sea --profile ": ":36\n",
+		"submit --py-files=a.zip":         ":0\n",
+		"submit ":                         ":0\n",
+		"submit --queue ":                 ":4\n",
+		"list --user ":                    ":4\n",
+		"list ":                           ":4\n",
+		"context set x --token-file ":     ":0\n",
+		"worker --config ":                ":0\n",
 	} {
 		got := stoker(t, f.env(), append([]string{"__complete"}, strings.Split(line, " ")...)...)
 		require.Zero(t, got.code, got.stderr)

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stoker-spark/stoker/client"
 	"github.com/stoker-spark/stoker/job"
@@ -42,6 +44,25 @@ func phaseWords() []string {
 func outcomeWords() []string {
 	return []string{
 		string(job.ResultSucceeded), string(job.ResultFailed), string(job.ResultCancelled), string(job.ResultLost), "none",
+	}
+}
+
+// fileFlags are those whose values are files of the caller's.
+var fileFlags = []string{"archives", "config", "files", "jars", "py-files", "spark-home", "token-file"}
+
+// offerNoFiles keeps the shell from offering files where none can stand, in a command and
+// all below it.
+func offerNoFiles(cmd *cobra.Command) {
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if _, has := cmd.GetFlagCompletionFunc(f.Name); !has && !slices.Contains(fileFlags, f.Name) {
+			registerCompletion(cmd, f.Name, cobra.NoFileCompletions)
+		}
+	})
+	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() && cmd.Name() != "submit" {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, c := range cmd.Commands() {
+		offerNoFiles(c)
 	}
 }
 
@@ -102,6 +123,25 @@ func completeJobs(of jobs.Query) completer {
 		}
 		return list, err
 	})
+}
+
+// completeProfiles offers those of the cluster that was chosen, else the default one.
+func completeProfiles() completer {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		chosen, _ := cmd.Flags().GetString("cluster") // who completes profiles has it
+		return fromServer(func(ctx context.Context, c *client.Client) ([]cobra.Completion, error) {
+			all, err := c.Clusters(ctx)
+			var list []cobra.Completion
+			for _, one := range all {
+				if one.Name == chosen || chosen == "" && one.Default {
+					for _, p := range one.Profiles {
+						list = append(list, plainLine(p))
+					}
+				}
+			}
+			return list, err
+		})(cmd, args, prefix)
+	}
 }
 
 func completeClusters() completer {

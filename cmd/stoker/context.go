@@ -35,7 +35,7 @@ type contextView struct {
 func contextListCommand() *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the contexts", Args: cobra.NoArgs,
+		Use: "list", Short: "List the contexts", Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readContexts()
 			if err != nil {
@@ -80,7 +80,7 @@ func printContext(cmd *cobra.Command, out output, c *contexts, name string) erro
 func contextUseCommand() *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
-		Use: "use NAME", Short: "Make a context the current one", Args: cobra.ExactArgs(1), ValidArgsFunction: first(completeContexts),
+		Use: "use NAME", Short: "Make a context the current one", Args: oneContext, ValidArgsFunction: first(completeContexts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := readContexts()
 			if err != nil {
@@ -107,7 +107,7 @@ func contextSetCommand() *cobra.Command {
 		out               output
 	)
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Add or change a context", Args: cobra.ExactArgs(1), ValidArgsFunction: first(completeContexts),
+		Use: "set NAME", Short: "Add or change a context", Args: oneContext, ValidArgsFunction: first(completeContexts),
 		Long: "Adds a context, or changes one. The first one becomes the current one. A token is read from a file\n" +
 			"or from stdin, never from the command line, which others can see; it is kept when a context that\n" +
 			"has one is changed, but not when its server is.",
@@ -194,7 +194,7 @@ func readToken(stdin io.Reader, path string) (string, error) {
 func contextDeleteCommand() *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
-		Use: "delete NAME", Short: "Forget a context and its token", Args: cobra.ExactArgs(1), ValidArgsFunction: first(completeContexts),
+		Use: "delete NAME", Short: "Forget a context and its token", Args: oneContext, ValidArgsFunction: first(completeContexts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := readContexts()
 			if err != nil {

@@ -26,7 +26,7 @@ func doctorCommand(flags *common) *cobra.Command {
 		deadline time.Duration
 	)
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look whether jobs can run, and say how to mend what keeps them from it", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look whether jobs can run, and say how to mend what keeps them from it", Args: noWords,
 		Long: "Looks at Temporal, model-manage and each cluster as a worker on this host would use them. Each\n" +
 			"line says what is so and, if something is wrong, what to do. Nothing is changed, but for a\n" +
 			"cluster's root, which is made if it is missing. The exit status is 1 if anything failed.",

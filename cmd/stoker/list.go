@@ -24,7 +24,7 @@ func listCommand() *cobra.Command {
 		all          bool
 	)
 	cmd := &cobra.Command{
-		Use: "list", Short: "List jobs, those that started last first", Args: cobra.NoArgs,
+		Use: "list", Short: "List jobs, those that started last first", Args: noWords,
 		Long: "Lists jobs, those that started last first: users their own, administrators everybody's.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -148,6 +148,17 @@ func state(j client.Job) string {
 }
 
 var dayCount = regexp.MustCompile(`^([0-9]{1,5})d$`)
+
+// inHours is a duration without days, which nobody but people counts in; what is none
+// stays as it is.
+func inHours(text string) string {
+	m := dayCount.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	days, _ := strconv.Atoi(m[1]) // digits, and few
+	return fmt.Sprintf("%dh", 24*days)
+}
 
 // timeFlag reads a time, or how long ago it is.
 func timeFlag(name, text string, now time.Time) (time.Time, error) {

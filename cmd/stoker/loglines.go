@@ -18,9 +18,11 @@ const (
 // UTF-8 is in Bytes, which JSON has in base64.
 type logLine struct {
 	Stream string `json:"stream"`
-	Offset int64  `json:"offset"`
-	Text   string `json:"text,omitempty"`
-	Bytes  []byte `json:"bytes,omitempty"`
+	// Attempt is 0 for the first.
+	Attempt int    `json:"attempt,omitempty"`
+	Offset  int64  `json:"offset"`
+	Text    string `json:"text,omitempty"`
+	Bytes   []byte `json:"bytes,omitempty"`
 }
 
 // logLines writes a log as JSON Lines. What is no whole line yet waits for its rest, or
@@ -28,6 +30,8 @@ type logLine struct {
 type logLines struct {
 	out    io.Writer
 	stream string
+	// attempt counts from 1; 0 is one that nobody has named.
+	attempt int
 	// offset of the first byte of rest in the log.
 	offset int64
 	rest   []byte
@@ -58,6 +62,9 @@ func (l *logLines) put(cut func([]byte) int) error {
 	left := l.rest
 	for n := cut(left); n > 0; n = cut(left) {
 		line := logLine{Stream: l.stream, Offset: l.offset}
+		if l.attempt > 1 {
+			line.Attempt = l.attempt
+		}
 		if part := left[:n]; utf8.Valid(part) {
 			line.Text = string(part)
 		} else {

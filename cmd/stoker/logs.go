@@ -26,11 +26,12 @@ func logsCommand() *cobra.Command {
 		Use: "logs ID", Short: "Print a job's log, while it runs and afterwards", Args: oneJob,
 		ValidArgsFunction: first(completeJobs(jobs.Query{})),
 		Long: "Prints the bytes that the program wrote, as they are. With -f it goes on until the log is\n" +
-			"complete; after a break it goes on where it was, without losing or doubling a byte. What else\n" +
-			"there is to say stands on stderr. With -o json each line of the log is an object on a line of its\n" +
-			"own: its stream, the offset of its first byte, and its text with the line break, or its bytes in\n" +
-			"base64 where they are not UTF-8. A line of more than 64 KiB comes in parts: all texts and bytes\n" +
-			"in a row are the log.",
+			"complete; after a break it goes on where it was, without losing or doubling a byte. If another\n" +
+			"attempt follows, so does its log, unless --attempt named one. What else there is to say stands on\n" +
+			"stderr. With -o json each line of the log is an object on a line of its own: its stream, its\n" +
+			"attempt if that is not the first, the offset of its first byte, and its text with the line break,\n" +
+			"or its bytes in base64 where they are not UTF-8. A line of more than 64 KiB comes in parts: all\n" +
+			"texts and bytes in a row are the log.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("attempt") && request.Attempt < 1 {
 				return fmt.Errorf("--attempt counts from 1, got %d", request.Attempt)
@@ -46,38 +47,11 @@ func logsCommand() *cobra.Command {
 			if request.Follow {
 				c = c.Patient(followPatience)
 			}
-			to, finish := cmd.OutOrStdout(), func() error { return nil }
-			lines := &logLines{out: cmd.OutOrStdout(), stream: request.Stream}
-			if u.output.json() {
-				to, finish = lines, lines.Close
+			p := &logPrinter{cmd: cmd, client: c, request: request, tail: tail, json: u.output.json()}
+			if request.Follow && request.Attempt == 0 {
+				return p.followAttempts()
 			}
-			if tail >= 0 {
-				last, behind, err := lastLines(cmd.Context(), c, request, tail)
-				if err != nil {
-					return err
-				}
-				lines.offset = behind - int64(len(last))
-				if _, err := to.Write(last); err != nil {
-					return err
-				}
-				if !request.Follow {
-					return finish()
-				}
-				request.Offset = behind
-			}
-			end, err := c.Logs(cmd.Context(), request, to)
-			if rest := finish(); err == nil {
-				err = rest
-			}
-			if err != nil {
-				return err
-			}
-			if end.Missing != "" {
-				cmd.PrintErrf("note: not all of the log could be saved: %s\n", plainLine(end.Missing))
-			} else if request.Follow && !end.Finished {
-				cmd.PrintErrln("note: the job is done, but its log was never saved whole; what was there is above")
-			}
-			return nil
+			return p.print()
 		},
 	}
 	f := cmd.Flags()
@@ -89,6 +63,97 @@ func logsCommand() *cobra.Command {
 	u.command(cmd)
 	registerCompletion(cmd, "stream", words("stdout", "stderr"))
 	return cmd
+}
+
+// logPrinter prints the log of one attempt after the other.
+type logPrinter struct {
+	cmd     *cobra.Command
+	client  *client.Client
+	request client.LogRequest
+	// tail is how many of the last lines are printed, -1 for all.
+	tail int
+	json bool
+}
+
+// print prints what is asked for of one attempt.
+func (p *logPrinter) print() error {
+	to, finish := p.cmd.OutOrStdout(), func() error { return nil }
+	lines := &logLines{out: to, stream: p.request.Stream, attempt: p.request.Attempt}
+	if p.json {
+		to, finish = lines, lines.Close
+	}
+	if p.tail >= 0 {
+		last, behind, err := lastLines(p.cmd.Context(), p.client, p.request, p.tail)
+		if err != nil {
+			return err
+		}
+		lines.offset = behind - int64(len(last))
+		if _, err := to.Write(last); err != nil {
+			return err
+		}
+		if !p.request.Follow {
+			return finish()
+		}
+		p.request.Offset = behind
+	}
+	end, err := p.client.Logs(p.cmd.Context(), p.request, to)
+	if rest := finish(); err == nil {
+		err = rest
+	}
+	if err != nil {
+		return err
+	}
+	if end.Missing != "" {
+		p.cmd.PrintErrf("note: not all of the log could be saved: %s\n", plainLine(end.Missing))
+	} else if p.request.Follow && !end.Finished {
+		p.cmd.PrintErrln("note: the job is done, but its log was never saved whole; what was there is above")
+	}
+	return nil
+}
+
+// followAttempts prints the log of the present attempt and of those that follow it.
+func (p *logPrinter) followAttempts() error {
+	found, err := p.client.Get(p.cmd.Context(), p.request.Job)
+	if err != nil {
+		return err
+	}
+	p.request.Attempt = max(found.Attempt, 1)
+	for {
+		if err := p.print(); err != nil {
+			return err
+		}
+		next, err := p.attemptAfter()
+		if err != nil || next == 0 {
+			return err
+		}
+		p.cmd.PrintErrf("note: attempt %d has ended; attempt %d follows\n", p.request.Attempt, next)
+		p.request.Attempt, p.request.Offset, p.tail = next, 0, -1
+	}
+}
+
+// attemptAfter waits until the job has ended, or another attempt, which it returns, has
+// begun.
+func (p *logPrinter) attemptAfter() (int, error) {
+	began, said := time.Now(), false
+	for {
+		found, err := p.client.Get(p.cmd.Context(), p.request.Job)
+		switch {
+		case err != nil:
+			return 0, err
+		case found.Attempt > p.request.Attempt:
+			return p.request.Attempt + 1, nil
+		case found.Outcome != nil || found.Phase == job.PhaseDone:
+			return 0, nil
+		case !said && time.Since(began) > settleQuietly:
+			said = true
+			p.cmd.PrintErrf("note: this log is complete, job %s is not: it is %s\n", plainLine(found.ID), plainLine(string(found.Phase)))
+		}
+		select {
+		case <-p.cmd.Context().Done():
+			return 0, p.cmd.Context().Err()
+		case <-time.After(lookEvery):
+		}
+	}
 }
 
 const (

@@ -128,7 +128,7 @@ func TestMistakesAreSaidClearly(t *testing.T) {
 		},
 		"unknown command": {nil, []string{"wroker"}, "stoker: unknown command \"wroker\" for \"stoker\""},
 		"unknown flag":    {nil, []string{"worker", "--clutser", "x"}, "stoker: unknown flag: --clutser\n"},
-		"an argument":     {nil, []string{"worker", "local"}, "stoker: unknown command \"local\" for \"stoker worker\"\n"},
+		"an argument":     {nil, []string{"worker", "local"}, "stoker: stoker worker takes no arguments, got \"local\""},
 		"output nonsense": {
 			nil,
 			[]string{"doctor", "--config", configured(t, ""), "-o", "xml"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,7 @@ func workerCommand(flags *common) *cobra.Command {
 		hold, holdFile  string
 	)
 	cmd := &cobra.Command{
-		Use: "worker", Short: "Run jobs: serve the task queues of workflows and clusters", Args: cobra.NoArgs,
+		Use: "worker", Short: "Run jobs: serve the task queues of workflows and clusters", Args: noWords,
 		Long: "Runs jobs. Without flags it takes every role and every configured cluster. On an edge node\n" +
 			"name its own cluster and the roles control and io; the workflows then run elsewhere.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,7 +71,7 @@ func roleList(names []string) []worker.Role {
 
 func starterCommand(flags *common) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "starter", Short: "Find jobs at model-manage and start their workflows", Args: cobra.NoArgs,
+		Use: "starter", Short: "Find jobs at model-manage and start their workflows", Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := flags.openRole(cmd, "starter", "http", "starter/httpAddress")
 			if err != nil {
@@ -99,7 +98,7 @@ func adminCommand(flags *common) *cobra.Command {
 func initCommand(flags *common) *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
-		Use: "init", Short: "Register the search attributes the namespace lacks", Args: cobra.NoArgs,
+		Use: "init", Short: "Register the search attributes the namespace lacks", Args: noWords,
 		Long: "Registers the search attributes the namespace lacks, and waits until the server takes them.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger := telemetry.NewLogger(cmd.ErrOrStderr(), flags.logLevel, flags.logFormat)
@@ -116,7 +115,7 @@ func initCommand(flags *common) *cobra.Command {
 				return err
 			}
 			if out.json() {
-				return printJSON(cmd, map[string]any{"namespace": namespace, "registered": slices.Concat([]string{}, added)})
+				return printJSON(cmd, map[string]any{"namespace": namespace, "registered": append([]string{}, added...)})
 			}
 			if len(added) == 0 {
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "namespace %s has every search attribute already\n", namespace)

@@ -56,6 +56,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(inGroup(groupOperation, admin, runtimeCommand(&flags), doctorCommand(&flags), versionCommand())...)
 	root.SetHelpCommandGroupID(groupOperation)
 	root.SetCompletionCommandGroupID(groupOperation)
+	offerNoFiles(root)
 	return root
 }
 
@@ -89,7 +90,7 @@ func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
 func versionCommand() *cobra.Command {
 	var out output
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out.json() {
 				return printJSON(cmd, map[string]string{"version": buildVersion()})

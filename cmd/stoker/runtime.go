@@ -17,7 +17,7 @@ func runtimeCommand(flags *common) *cobra.Command {
 	var cluster, home string
 	var out output
 	stage := &cobra.Command{
-		Use: "stage", Short: "Upload a Spark for a YARN cluster, once per version", Args: cobra.NoArgs,
+		Use: "stage", Short: "Upload a Spark for a YARN cluster, once per version", Args: noWords,
 		Long: "Uploads the jars and the Python libraries of a Spark installation to the cluster's file\n" +
 			"system, so that no submission has to. What is there already is not uploaded again, and\n" +
 			"applications that run keep the Spark that they were started with.",

@@ -46,9 +46,13 @@ func submitCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			files, err := findLocal(&spec)
+			files, names, err := findLocal(&spec)
 			if err != nil {
 				return err
+			}
+			// What is wrong anywhere is said before anything is read or sent.
+			if err := jobspec.Check(spec); err != nil {
+				return names.inWords(err)
 			}
 			c, err := u.client(cmd)
 			if err != nil {
@@ -56,10 +60,6 @@ func submitCommand() *cobra.Command {
 			}
 			outgoing, err := digests(cmd.Context(), files)
 			if err != nil {
-				return err
-			}
-			// What is wrong anywhere is said before anything is sent.
-			if err := jobspec.Check(spec); err != nil {
 				return err
 			}
 			if err := s.compare(cmd.Context(), c); err != nil {
@@ -78,7 +78,7 @@ func submitCommand() *cobra.Command {
 			}
 			started, created, err := c.Submit(cmd.Context(), spec, key)
 			if err != nil {
-				return unsettled(err, key)
+				return unsettled(names.inWords(err), key)
 			}
 			if !created {
 				cmd.PrintErrf("this was submitted before, as job %s\n", plainLine(started.ID))
@@ -95,6 +95,7 @@ func submitCommand() *cobra.Command {
 	u.command(cmd)
 	withVersion(cmd)
 	registerCompletion(cmd, "cluster", completeClusters())
+	registerCompletion(cmd, "profile", completeProfiles())
 	return cmd
 }
 
@@ -215,8 +216,8 @@ func (s *submission) flags(cmd *cobra.Command) {
 	f.StringVar(&s.Profile, "profile", "", "profile of the cluster to start from")
 	f.Var(&s.labels, "label", "label to find the job by, key=value; may repeat")
 	f.Var(&s.secretConf, "secret-conf", "spark.* key and the name of the secret that is its value, key=secret; may repeat")
-	f.StringVar(&s.Timeouts.Deadline, "deadline", "", "how long the whole job may take, queueing included: 90s, 15m, 2h")
-	f.StringVar(&s.Timeouts.Run, "run-limit", "", "how long the application may run")
+	f.StringVar(&s.Timeouts.Deadline, "deadline", "", "how long the whole job may take, queueing included: 90s, 15m, 2h, 7d")
+	f.StringVar(&s.Timeouts.Run, "run-limit", "", "how long the application may run, written as --deadline")
 	f.IntVar(&s.retries, "retries", 0, "further attempts after failures of the infrastructure (default: the server's)")
 	f.BoolVar(&s.rerunAfterStart, "rerun-after-start", false, "allow them although the program may have begun")
 	s.refused.flags(cmd)
@@ -264,6 +265,7 @@ func (s *submission) spec(cmd *cobra.Command, file string, arguments []string) (
 	}
 	spec := s.Spec
 	spec.File, spec.Args = file, arguments
+	spec.Timeouts.Deadline, spec.Timeouts.Run = inHours(spec.Timeouts.Deadline), inHours(spec.Timeouts.Run)
 	spec.Conf, spec.SecretConf, spec.Labels = s.conf, s.secretConf, s.labels
 	spec.PyFiles, spec.Jars, spec.Files, spec.Archives = commaList(s.pyFiles), commaList(s.jars), commaList(s.files), commaList(s.archives)
 	if changed := cmd.Flags().Changed; changed("retries") || changed("rerun-after-start") {

@@ -105,7 +105,10 @@ func TestProgramAndItsArguments(t *testing.T) {
 func TestSubmitSaysWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI(t)
-	program, dir := file(t, "job.py", ""), t.TempDir()
+	program, dir, long := file(t, "job.py", ""), t.TempDir(), strings.Repeat("l", 120)+".sh"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, long), nil, 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "s"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "s", "a.jar"), nil, 0o600))
 	for name, row := range map[string]struct {
 		args []string
 		want []string
@@ -121,9 +124,15 @@ func TestSubmitSaysWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 		"no pair":       {[]string{"--conf", "spark.x", program}, []string{`--conf`, "must be key=value"}},
 		"no cores":      {[]string{"--driver-cores", "0", "--num-executors", "-1", "--total-executor-cores", "0", program}, []string{"- --driver-cores must be positive", "- --num-executors must be positive", "- --total-executor-cores must be positive"}},
 		"no UTF-8":      {[]string{program, "\xff"}, []string{"the job cannot be run", "- args[0]: is not UTF-8"}},
-		"no size":       {[]string{"--driver-memory", "lots", program}, []string{"- resources.driverMemory: lots is no size"}},
-		"store's own":   {[]string{"--files", file(t, ".used", ""), program}, []string{"- files[0]: the artifact's name \".used\" is the store's own"}},
-		"refused key":   {[]string{"--conf", "spark.plugins=x", program}, []string{"- conf spark.plugins: refused by rule"}},
+		"no program's":  {[]string{file(t, "dätä.txt", "")}, []string{"- program: must end with .py or .jar, got \"", "/dätä.txt\"\n"}},
+		"a long name":   {[]string{dir + "/" + long}, []string{"- program: must end with .py or .jar, got \"" + dir + "/" + long + "\"\n"}},
+		"a space":       {[]string{"--files", "hdfs:/a,hdfs:/b c", file(t, "jöb 1.py", "")}, []string{"- program: /", "/jöb 1.py: holds a space or one of", "- --files: hdfs:/b c: holds a space"}},
+		"no scheme":     {[]string{"--jars", dir + "/s/*.jar,nope:/x", program}, []string{"- --jars: location \"nope:/x\": nope: needs a host"}},
+		"no size":       {[]string{"--driver-memory", "lots", program}, []string{"- --driver-memory: lots is no size"}},
+		"store's own":   {[]string{"--files", file(t, ".used", ""), program}, []string{"- --files: /", "/.used: the artifact's name \".used\" is the store's own"}},
+		"refused key":   {[]string{"--conf", "spark.plugins=x", program}, []string{"- --conf spark.plugins: refused by rule"}},
+		"no duration":   {[]string{"--deadline", "8w", "--run-limit", "0d", program}, []string{"- --deadline: \"8w\" is no duration", "- --run-limit: \"0h\" is no duration"}},
+		"no class":      {[]string{"--class", "a b", "--label", "a b=c", "--label", "a=b c", "--retries", "99", "--secret-conf", "spark.a=b c", "local:/a.jar"}, []string{"- --class: \"a b\" is no name", "- --label: \"a b\" is no key", "- --label a: \"b c\" is no value", "- --retries: must be 0 to 10", "- --secret-conf spark.a: must be the name"}},
 		"unknown":       {[]string{"--nonsense", program}, []string{"unknown flag: --nonsense"}},
 		"format":        {[]string{"-o", "xml", program}, []string{"must be text or json"}},
 		"two servers":   {[]string{"--server", "http://a", "--context", "b", program}, []string{"use one of them"}},
@@ -141,6 +150,37 @@ func TestSubmitSaysWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 			require.Empty(t, f.seen())
 		})
 	}
+}
+
+// What only the server knows is wrong is said in the words of the command line, too.
+func TestProblemsOfTheServerNameWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	program, data := file(t, "job.py", "print(1)"), file(t, "data.csv", "a,b")
+	f.override = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			answer(w, 400, "application/problem+json", `{"title":"Bad Request","detail":"the job cannot be run","requestId":"r1","problems":[
+				"files[1]: `+reference("a,b", "data.csv")+` is not there", "cluster: there is no \"x\"", "conf spark.x: refused", "novel"]}`)
+		}
+		return r.Method == http.MethodPost
+	}
+	got := stoker(t, f.env(), "submit", "--files", "hdfs:/x,"+data, program)
+	require.Equal(t, 1, got.code)
+	require.Equal(t, "stoker: submit the job: the job cannot be run\n"+
+		"  - --files: \""+data+"\" is not there\n  - --cluster: there is no \"x\"\n  - --conf spark.x: refused\n  - novel\n", got.stderr)
+	got = stoker(t, f.env(), "submit", "-o", "json", program)
+	var said errorView
+	require.NoError(t, json.Unmarshal([]byte(got.stderr), &said))
+	require.Equal(t, "r1", said.RequestID)
+	require.Contains(t, said.Problems, `--conf spark.x: refused`)
+}
+
+func TestDaysAreHoursToTheServer(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	got := stoker(t, f.env(), "submit", "--deadline", "8d", "--run-limit", "90m", "local:/a.py")
+	require.Zero(t, got.code, got.stderr)
+	require.JSONEq(t, `{"file":"local:/a.py","timeouts":{"deadline":"192h","run":"90m"}}`, f.body)
 }
 
 func TestOptionsCountBeforeConf(t *testing.T) {

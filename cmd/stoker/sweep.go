@@ -27,7 +27,7 @@ type sweepFlags struct {
 func sweepCommand(flags *common) *cobra.Command {
 	var f sweepFlags
 	cmd := &cobra.Command{
-		Use: "sweep", Short: "End what nobody looks after: jobs of terminated workflows, leftovers, orphans", Args: cobra.NoArgs,
+		Use: "sweep", Short: "End what nobody looks after: jobs of terminated workflows, leftovers, orphans", Args: noWords,
 		Long: "Looks, on each cluster, for what carries this installation's id and has no open workflow, and ends\n" +
 			"it: the application is killed, logs are archived, the job is reported as ended, files are deleted.\n" +
 			"What Temporal does not know is listed and left alone, unless --include-unknown is given. The same\n" +
@@ -166,7 +166,7 @@ func writeSweep(b *strings.Builder, r workflows.SweepResult) {
 func reconcileCommand(flags *common) *cobra.Command {
 	f := sweepFlags{}
 	cmd := &cobra.Command{
-		Use: "reconcile", Short: "Give jobs a workflow again after Temporal's database was lost or restored", Args: cobra.NoArgs,
+		Use: "reconcile", Short: "Give jobs a workflow again after Temporal's database was lost or restored", Args: noWords,
 		Long: "Adopts what runs on the clusters and has no workflow: it is watched, collected and reported, and\n" +
 			"never launched again. Documents at model-manage that wait or run without anything of theirs on a\n" +
 			"cluster end with ERROR. After the loss of Temporal's database add --accept-namespace: the new\n" +

@@ -24,7 +24,7 @@ func tokenCommand() *cobra.Command {
 	)
 	known := []string{string(api.RoleUser), string(api.RoleAdmin), string(api.RoleModelManage), string(api.RoleMetrics)}
 	cmd := &cobra.Command{
-		Use: "token", Short: "Make a token for a user of the API", Args: cobra.NoArgs,
+		Use: "token", Short: "Make a token for a user of the API", Args: noWords,
 		Long: "Prints a new token on stdout, once: it is kept nowhere. What belongs into the file of users\n" +
 			"(api.usersFile) stands on stderr: the token's digest, from which nobody learns the token.",
 		Example: "  stoker admin token --user ana | stoker context set prod --server https://stoker.example --token-stdin",

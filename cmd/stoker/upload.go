@@ -32,10 +32,11 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
 // findLocal finds the local files of a spec, each of which must be there. Those with a
 // scheme stay as they are. Patterns stand for the files that they match, as with
-// spark-submit.
-func findLocal(spec *jobspec.Spec) ([]localFile, error) {
+// spark-submit. Until a file's digest is known the spec refers to it by one of zeros.
+func findLocal(spec *jobspec.Spec) ([]localFile, typed, error) {
 	var (
 		found    []localFile
+		names    = typed{"file": {"program", spec.File}}
 		problems []string
 	)
 	one := func(option, path, alias string, refer func(string)) {
@@ -43,16 +44,22 @@ func findLocal(spec *jobspec.Spec) ([]localFile, error) {
 			problems = append(problems, fmt.Sprintf("%s: %s %s", option, path, problem))
 			return
 		}
-		found = append(found, localFile{path, func(reference string) { refer(reference + alias) }})
+		f := localFile{path, func(reference string) { refer(reference + alias) }}
+		f.refer(f.artifact(strings.Repeat("0", 2*sha256.Size)).String())
+		found = append(found, f)
 	}
 	if !scheme.MatchString(spec.File) {
 		one("program", spec.File, "", func(reference string) { spec.File = reference })
 	}
-	list := func(option string, files *[]string) {
+	list := func(option, field string, files *[]string) {
 		var out []string
+		add := func(text string) {
+			names[fmt.Sprintf("%s[%d]", field, len(out))] = typedFile{option, text}
+			out = append(out, text)
+		}
 		for _, text := range *files {
 			if scheme.MatchString(text) {
-				out = append(out, text)
+				add(text)
 				continue
 			}
 			path, alias := text, ""
@@ -66,20 +73,25 @@ func findLocal(spec *jobspec.Spec) ([]localFile, error) {
 			}
 			for _, match := range matches {
 				at := len(out)
-				out = append(out, match)
-				one(option, match, alias, func(reference string) { (*files)[at] = reference })
+				add(match)
+				one(option, match, alias, func(reference string) { out[at] = reference })
 			}
 		}
 		*files = out
 	}
-	list("--py-files", &spec.PyFiles)
-	list("--jars", &spec.Jars)
-	list("--files", &spec.Files)
-	list("--archives", &spec.Archives)
+	list("--py-files", "pyFiles", &spec.PyFiles)
+	list("--jars", "jars", &spec.Jars)
+	list("--files", "files", &spec.Files)
+	list("--archives", "archives", &spec.Archives)
 	if len(problems) > 0 {
-		return nil, job.Invalid("not all files can be uploaded", problems)
+		return nil, nil, job.Invalid("not all files can be uploaded", problems)
 	}
-	return found, nil
+	return found, names, nil
+}
+
+// artifact is what the file with a digest is uploaded as.
+func (f localFile) artifact(digest string) jobspec.Artifact {
+	return jobspec.Artifact{SHA256: digest, Name: filepath.Base(f.path)}
 }
 
 // expand is the files that a pattern matches, and anything else as it is.
@@ -127,7 +139,7 @@ func digests(ctx context.Context, files []localFile) ([]outgoing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", f.path, err)
 		}
-		artifact := jobspec.Artifact{SHA256: digest, Name: filepath.Base(f.path)}
+		artifact := f.artifact(digest)
 		f.refer(artifact.String())
 		if !known[artifact] {
 			list = append(list, outgoing{f.path, info, artifact})

@@ -60,6 +60,22 @@ func oneJob(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// noWords is the argument of commands that take none.
+func noWords(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, got %q; %[1]s --help shows its options", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// oneContext is the argument of commands about a context.
+func oneContext(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return fmt.Errorf("%s takes the name of one context, got %d words; stoker context list shows the names", cmd.CommandPath(), len(args))
+	}
+	return nil
+}
+
 // withoutRoleFlags keeps the flags that only roles have from a command and its help.
 func withoutRoleFlags(cmd *cobra.Command) {
 	for _, name := range []string{"config", "log-level", "log-format"} {
