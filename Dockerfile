@@ -4,6 +4,8 @@
 #   docker build --target worker -t stoker-worker:dev .   with Java, Python and PySpark, for local clusters
 #   docker build -t stoker:dev .                          api, starter, workers without a local cluster, commands
 #
+# --build-arg VERSION="$(.ci/version)" is what "stoker version" then prints.
+#
 # Both run as the user 10001, so that an API reads what a worker wrote on a shared
 # volume. Neither holds a configuration: mount one at /etc/stoker/stoker.yaml.
 

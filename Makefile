@@ -9,6 +9,7 @@ POSTGRES_VERSION := 16.10
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 STATE := $(CURDIR)/.state
+VERSION = $(shell .ci/version)
 GO_NEEDED := $(shell sed -n 's/^go //p' dev/go.mod)
 LINTERS := $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/bin/workflowcheck
 SOURCES := $(shell find . -name '*.go' -o -name '*.py' -path './driver/*' -o -name '*.py' -path './dev/*' | grep -v '^./\.tools')
@@ -26,7 +27,7 @@ build: pyspark bin/stoker bin/stoker-dev ## build bin/stoker and bin/stoker-dev,
 
 bin/stoker: $(SOURCES) go.mod go.sum | check-go
 	@echo "building bin/stoker"
-	@$(GO) build -o $@ ./cmd/stoker
+	@$(GO) build -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/stoker
 
 bin/stoker-dev: $(SOURCES) go.mod dev/go.mod dev/go.sum | check-go
 	@.ci/with-progress "building bin/stoker-dev (the first time takes minutes: it holds a Temporal server)" \
