@@ -570,4 +570,11 @@ func TestClaimedCommandMendsAndRefuses(t *testing.T) {
 	b.put(spark.FileLaunch, `{"main":"main.py","pyFiles":["lib-1.0.zip#lib.zip"]}`)
 	_, err = s.command(t.Context())
 	require.Equal(t, []string{"pyFiles[0]: spark-submit does not find an archive under another name (lib.zip) than its own; rename the file"}, job.ProblemsOf(err))
+	b.put(spark.FileLaunch, `{"main":"main.py","pyFiles":["/a/util.py","/a/util.py","/b/util.py","/b/x.zip"],"jars":["/a/x.jar","/b/x.jar"],"files":["/a/x.zip","/b/x.zip"]}`)
+	_, err = s.command(t.Context())
+	require.Equal(t, []string{
+		"jars[1]: /b/x.jar has the file name of jars[0], and Spark leaves out the second of two; rename one",
+		"pyFiles[2]: /b/util.py has the file name of pyFiles[0], and Spark leaves out the second of two; rename one",
+		"pyFiles[3]: /b/x.zip has the file name of files[0], and Spark leaves out the second of two; rename one",
+	}, job.ProblemsOf(err))
 }

@@ -39,8 +39,8 @@ func (s *claiming) command(ctx context.Context) (spark.Launch, error) {
 	if err != nil {
 		return spark.Launch{}, s.c.m.unavailable("list the files of "+s.attempt.String(), err)
 	}
-	if err := unfoundArchives(launch.PyFiles); err != nil {
-		return spark.Launch{}, err
+	if problems := append(unfoundArchives(launch.PyFiles), leftOut(*launch)...); len(problems) > 0 {
+		return spark.Launch{}, job.Invalid("the job cannot be sent by spark-submit", problems)
 	}
 	l := *launch
 	// The fence is in the job directory on the cluster, not in the supervisor's.
@@ -78,18 +78,41 @@ func chooseForDriver(conf map[string]string) {
 
 // unfoundArchives refuses archives of Python code under another name: spark-submit puts
 // the file's own name on Python's path, where nothing is.
-func unfoundArchives(pyFiles []string) error {
-	var problems []string
+func unfoundArchives(pyFiles []string) (problems []string) {
 	for i, name := range pyFiles {
 		location, alias, named := strings.Cut(name, "#")
 		if named && alias != path.Base(location) && (!strings.HasSuffix(location, ".py") || !strings.HasSuffix(alias, ".py")) {
 			problems = append(problems, fmt.Sprintf("pyFiles[%d]: spark-submit does not find an archive under another name (%s) than its own; rename the file", i, alias))
 		}
 	}
-	if len(problems) > 0 {
-		return job.Invalid("the job cannot be sent by spark-submit", problems)
+	return problems
+}
+
+// leftOut refuses JARs and Python files that spark-submit would leave out, with a warning
+// that nobody sees: it compares the names of all files that it sends.
+func leftOut(l spark.Launch) (problems []string) {
+	type first struct{ field, location string }
+	names := map[string]first{}
+	for _, list := range []struct {
+		field   string
+		names   []string
+		leftOut bool
+	}{
+		{"jars", l.Jars, true}, {"files", l.Files, false}, {"archives", l.Archives, false}, {"pyFiles", l.PyFiles, true},
+	} {
+		for i, name := range list.names {
+			location, _, _ := strings.Cut(name, "#")
+			field := fmt.Sprintf("%s[%d]", list.field, i)
+			before, again := names[path.Base(location)]
+			switch {
+			case !again:
+				names[path.Base(location)] = first{field, location}
+			case list.leftOut && before.location != location:
+				problems = append(problems, fmt.Sprintf("%s: %s has the file name of %s, and Spark leaves out the second of two; rename one", field, location, before.field))
+			}
+		}
 	}
-	return nil
+	return problems
 }
 
 // submitSettings are what every application gets that spark-submit sends.

@@ -420,9 +420,27 @@ func TestNamesOfModulesAndJars(t *testing.T) {
 	}
 	require.Contains(t, context.Container.Environment["PYTHONPATH"], "{{PWD}}/lib.zip")
 
-	require.NoError(t, unfoundArchives([]string{"a.zip", "a.zip#a.zip", "hdfs:/a.py#b.py"}))
+	require.Empty(t, unfoundArchives([]string{"a.zip", "a.zip#a.zip", "hdfs:/a.py#b.py"}))
 	require.Equal(t, []string{"pyFiles[1]: spark-submit does not find an archive under another name (b.zip) than its own; rename the file"},
-		job.ProblemsOf(unfoundArchives([]string{"a.zip", "hdfs:/a.zip#b.zip"})))
+		unfoundArchives([]string{"a.zip", "hdfs:/a.zip#b.zip"}))
+}
+
+// Which of two files of one name is left out is for the job to say, unless it did not name
+// that one.
+func TestNamesakesOfTheConfiguration(t *testing.T) {
+	s := newSite(t)
+	lib := filepath.Join(filepath.Dir(s.dir), "lib")
+	for _, name := range []string{"lib/x.zip", "more/x.zip"} {
+		s.write(filepath.Join(filepath.Dir(s.dir), name), name)
+	}
+	s.write(filepath.Join(s.dir, "x.zip"), "own")
+	conf := s.sparkConf(map[string]string{"spark-defaults.conf": "spark.yarn.dist.pyFiles hdfs://nn:9000" + lib + "/x.zip\n"})
+	s.request.Launch.PyFiles = []string{"x.zip"}
+	require.Contains(t, s.refused(), "pyFiles[0]: hdfs://nn:9000"+s.dir+"/x.zip has the file name of spark.submit.pyFiles of "+conf+"/spark-defaults.conf, and Spark leaves out the second of two; rename one")
+
+	s.request.Launch.PyFiles = nil
+	s.sparkConf(map[string]string{"spark-defaults.conf": "spark.yarn.dist.pyFiles hdfs://nn:9000" + lib + "/x.zip,hdfs://nn:9000" + filepath.Dir(lib) + "/more/x.zip\n"})
+	require.Equal(t, "hdfs://nn:9000"+lib+"/x.zip", s.context().Container.LocalResources["x.zip"].URL)
 }
 
 // A configuration that the worker can read is one that applications can be sent with: old

@@ -25,6 +25,9 @@ func (r *resolving) configured(l listed) []submission.Resource {
 		}
 		all = append(all, found...)
 	}
+	for i := range all {
+		all[i].From = l.from
+	}
 	return all
 }
 

@@ -54,7 +54,7 @@ func (b *builder) placeSpark() {
 	case runtime.Archive != nil && len(runtime.Jars) > 0:
 		b.problemf("runtime: has both an archive and jars")
 	case runtime.Archive != nil:
-		p, ok := b.place(*runtime.Archive, manner{field: "runtime.archive", archive: true, link: linkLibs})
+		p, ok := b.place(*runtime.Archive, manner{field: fieldRuntime + "archive", archive: true, link: linkLibs})
 		if ok && p.isLocal() {
 			b.problemf("runtime.archive: cannot be local:; list the jars")
 		}
@@ -63,7 +63,7 @@ func (b *builder) placeSpark() {
 		// Those that are sent along are known by their directory; the key lists the others.
 		var local []string
 		for i, jar := range runtime.Jars {
-			p, ok := b.place(jar, manner{field: field("runtime.jars", i), dir: linkLibs})
+			p, ok := b.place(jar, manner{field: field(fieldRuntime+"jars", i), dir: linkLibs})
 			if ok && p.isLocal() {
 				local = append(local, p.String())
 			}
@@ -94,7 +94,8 @@ func (b *builder) placeProgramPython() {
 func (b *builder) placeJars() {
 	var listed, secondary []string
 	for i, jar := range b.in.Jars {
-		p, ok := b.place(jar, manner{field: field("jars", i)})
+		how := manner{field: fieldOf("jars", b.in.Jars, i)}
+		p, ok := b.place(jar, how)
 		if !ok {
 			continue
 		}
@@ -103,7 +104,7 @@ func (b *builder) placeJars() {
 		case p.isLocal():
 			secondary = append(secondary, p.String())
 		case p.repeated:
-			b.warnf("jars[%d]: %s is left out, a file of this name is there already", i, p)
+			b.passOver(how.field, jar, p)
 		default:
 			secondary = append(secondary, p.link)
 		}
@@ -121,7 +122,7 @@ func (b *builder) placeJars() {
 func (b *builder) placeAll(name, key string, resources []Resource, archive bool) {
 	var listed []string
 	for i, r := range resources {
-		p, ok := b.place(r, manner{field: field(name, i), archive: archive, evenAgain: true})
+		p, ok := b.place(r, manner{field: fieldOf(name, resources, i), archive: archive, evenAgain: true})
 		if !ok {
 			continue
 		}
@@ -139,7 +140,7 @@ func (b *builder) placePySpark() []string {
 	}
 	var pythonPath []string
 	for i, r := range b.in.Runtime.Python {
-		p, ok := b.place(r, manner{field: field("runtime.python", i)})
+		p, ok := b.place(r, manner{field: field(fieldRuntime+"python", i)})
 		if ok {
 			pythonPath = append(pythonPath, onPythonPath(p))
 		}
@@ -151,7 +152,7 @@ func (b *builder) placePyFiles(pythonPath []string) {
 	var listed, archives []string
 	modules := false
 	for i, r := range b.in.PyFiles {
-		how := manner{field: field("pyFiles", i)}
+		how := manner{field: fieldOf("pyFiles", b.in.PyFiles, i)}
 		isModule := strings.HasSuffix(linkNameOf(r), ".py")
 		if isModule {
 			how.dir, modules = dirPyFiles, true
@@ -161,9 +162,9 @@ func (b *builder) placePyFiles(pythonPath []string) {
 		case !ok:
 			continue
 		case isModule && p.isLocal():
-			b.problemf("pyFiles[%d]: Spark does not put a local: module on Python's path; use an archive", i)
+			b.problemf("%s: Spark does not put a local: module on Python's path; use an archive", how.field)
 		case p.repeated:
-			b.warnf("pyFiles[%d]: %s is left out, a file of this name is there already", i, p)
+			b.passOver(how.field, r, p)
 		}
 		listed = append(listed, p.withAlias(p.name))
 		if !isModule {

@@ -105,6 +105,8 @@ type Resource struct {
 	Modified int64
 	// Public: everyone may read the file, and enter all directories above it.
 	Public bool
+	// From says what names the file, if it is the operator's configuration and not the job.
+	From string
 }
 
 // Runtime is the Spark that a cluster runs applications with.

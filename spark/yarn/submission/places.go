@@ -19,8 +19,10 @@ type places struct {
 	cached []cached
 	// links are the link names of resources by what a NodeManager tells them apart by.
 	links map[string]string
-	// uris and names that were given before: Spark compares file names, not link names.
-	uris, names map[string]bool
+	// uris and file names that were given before, the latter with the field that the first
+	// is in: Spark compares file names, not link names.
+	uris  map[string]bool
+	names map[string]string
 }
 
 type cached struct {
@@ -29,7 +31,7 @@ type cached struct {
 }
 
 func newPlaces() places {
-	return places{resources: rm.Map[rm.LocalResource]{}, links: map[string]string{}, uris: map[string]bool{}, names: map[string]bool{}}
+	return places{resources: rm.Map[rm.LocalResource]{}, links: map[string]string{}, uris: map[string]bool{}, names: map[string]string{}}
 }
 
 // manner is how a resource is to be placed.
@@ -58,6 +60,8 @@ type placed struct {
 	// repeated: the same URL, or another with the same file name, was given before.
 	// Spark passes over it.
 	repeated bool
+	// namesake is the field of another file with the same file name, if that is why.
+	namesake string
 }
 
 // place puts a resource into the containers' directories, unless it is local:. ok is
@@ -88,8 +92,15 @@ func (b *builder) place(r Resource, how manner) (p placed, ok bool) {
 		b.problemf("%s: %s has no size or no modification time", how.field, show(r.URL))
 		return p, false
 	}
-	p.repeated = b.places.uris[l.withAlias(p.name)] || b.places.names[l.base()]
-	b.places.uris[l.withAlias(p.name)], b.places.names[l.base()] = true, true
+	uri, namesake := l.withAlias(p.name), b.places.names[l.base()]
+	p.repeated = b.places.uris[uri] || namesake != ""
+	if !b.places.uris[uri] {
+		p.namesake = namesake
+	}
+	b.places.uris[uri] = true
+	if namesake == "" {
+		b.places.names[l.base()] = how.field
+	}
 	if p.repeated && !how.evenAgain {
 		return p, true
 	}
@@ -180,3 +191,33 @@ func pathProblem(p string) string {
 
 // field names an element of the input in messages.
 func field(name string, i int) string { return fmt.Sprintf("%s[%d]", name, i) }
+
+// fieldOf is field for a list of which the operator may name a part: the job's own are
+// counted alone.
+func fieldOf(name string, list []Resource, i int) string {
+	if list[i].From != "" {
+		return list[i].From
+	}
+	own := 0
+	for _, r := range list[:i] {
+		if r.From == "" {
+			own++
+		}
+	}
+	return field(name, own)
+}
+
+// passOver is for what Spark leaves out with a warning on the console of who submits,
+// because it was given before. Another file than meant is no good to a job, and nobody would
+// see the warning, so that is a problem; but not of the operator's files, whose operator
+// sees warnings, nor of parts of Spark, of which a job gets the cluster's.
+func (b *builder) passOver(field string, r Resource, p placed) {
+	if p.namesake != "" && r.From == "" && !strings.HasPrefix(p.namesake, fieldRuntime) {
+		b.problemf("%s: %s has the file name of %s, and Spark leaves out the second of two; rename one", field, p, p.namesake)
+		return
+	}
+	b.warnf("%s: %s is left out, a file of this name is there already", field, p)
+}
+
+// fieldRuntime begins the fields of Spark's own files.
+const fieldRuntime = "runtime."

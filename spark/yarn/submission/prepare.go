@@ -34,8 +34,8 @@ type Plan struct {
 	Archive []byte
 	// ArchiveURL is where it must be written.
 	ArchiveURL string
-	// Warnings are for the application's owner: what is ignored, or does not do what
-	// it seems to.
+	// Warnings are for the operator: what of his configuration is ignored, or does not do
+	// what it seems to.
 	Warnings []string
 
 	request rm.SubmissionContext

@@ -15,6 +15,13 @@ func named(url, name string) submission.Resource {
 	return r
 }
 
+// configured is a file that the operator names.
+func configured(url, from string) submission.Resource {
+	r := file(url)
+	r.From = from
+	return r
+}
+
 func local(url string) submission.Resource { return submission.Resource{URL: url} }
 
 func TestFilesAndArchives(t *testing.T) {
@@ -48,7 +55,7 @@ func TestPyFiles(t *testing.T) {
 	r := prepare(t, pythonJob(func(in *submission.Input) {
 		in.PyFiles = []submission.Resource{
 			file("hdfs://nn:9000/lib/helper.py"), file("hdfs://nn:9000/lib/lib.zip"), named("hdfs://nn:9000/lib/x.zip", "y.zip"),
-			local("local:/opt/z.egg"), file("hdfs://nn:9000/again/lib.zip"),
+			local("local:/opt/z.egg"), configured("hdfs://nn:9000/again/lib.zip", "spark.yarn.dist.pyFiles of the file"), file("hdfs://nn:9000/lib/lib.zip"),
 		}
 		in.Env = map[string]string{"PYTHONPATH": "/mine"}
 		in.Conf = map[string]string{"spark.executorEnv.PYTHONPATH": "/executors", "spark.yarn.appMasterEnv.PYTHONPATH": "/master"}
@@ -57,21 +64,24 @@ func TestPyFiles(t *testing.T) {
 	require.Equal(t, "FILE PRIVATE hdfs://nn:9000/lib/helper.py", links["__pyfiles__/helper.py"])
 	require.Equal(t, "FILE PRIVATE hdfs://nn:9000/lib/lib.zip", links["lib.zip"])
 	require.Equal(t, "FILE PRIVATE hdfs://nn:9000/lib/x.zip", links["y.zip"])
-	const path = "/mine<CPS>{{PWD}}/__pyfiles__<CPS>{{PWD}}/pyspark.zip<CPS>{{PWD}}/py4j-0.10.9.7-src.zip<CPS>{{PWD}}/lib.zip<CPS>{{PWD}}/y.zip<CPS>/opt/z.egg<CPS>{{PWD}}/lib.zip"
+	const path = "/mine<CPS>{{PWD}}/__pyfiles__<CPS>{{PWD}}/pyspark.zip<CPS>{{PWD}}/py4j-0.10.9.7-src.zip<CPS>{{PWD}}/lib.zip<CPS>{{PWD}}/y.zip<CPS>/opt/z.egg<CPS>{{PWD}}/lib.zip<CPS>{{PWD}}/lib.zip"
 	require.Equal(t, "/master<CPS>"+path, r.env()["PYTHONPATH"])
 	require.Equal(t, "/executors<CPS>"+path, r.conf["spark.executorEnv.PYTHONPATH"])
-	list := "hdfs://nn:9000/lib/helper.py,hdfs://nn:9000/lib/lib.zip,hdfs://nn:9000/lib/x.zip#y.zip,local:/opt/z.egg,hdfs://nn:9000/again/lib.zip"
+	list := "hdfs://nn:9000/lib/helper.py,hdfs://nn:9000/lib/lib.zip,hdfs://nn:9000/lib/x.zip#y.zip,local:/opt/z.egg,hdfs://nn:9000/again/lib.zip,hdfs://nn:9000/lib/lib.zip"
 	require.Equal(t, list, r.conf["spark.submit.pyFiles"])
 	require.Equal(t, list, r.conf["spark.yarn.dist.pyFiles"])
-	require.Len(t, r.plan.Warnings, 1)
-	require.Contains(t, r.plan.Warnings[0], "pyFiles[4]: hdfs://nn:9000/again/lib.zip is left out")
+	require.Equal(t, []string{
+		"spark.yarn.dist.pyFiles of the file: hdfs://nn:9000/again/lib.zip is left out, a file of this name is there already",
+		"pyFiles[4]: hdfs://nn:9000/lib/lib.zip is left out, a file of this name is there already",
+	}, r.plan.Warnings)
 }
 
 func TestJars(t *testing.T) {
 	t.Parallel()
 	r := prepare(t, jarJob(func(in *submission.Input) {
 		in.Jars = []submission.Resource{
-			file("hdfs://nn:9000/a.jar"), file("hdfs://nn:9000/b.jar#c.jar"), local("local:/opt/d.jar"), file("hdfs://nn:9000/a.jar"), file("hdfs://nn:9000/x/b.jar"),
+			file("hdfs://nn:9000/a.jar"), file("hdfs://nn:9000/b.jar#c.jar"), local("local:/opt/d.jar"), file("hdfs://nn:9000/a.jar"),
+			configured("hdfs://nn:9000/x/b.jar", "spark.jars of the file"),
 		}
 		in.Conf = map[string]string{"spark.yarn.user.classpath.first": "true"}
 	}))
@@ -85,6 +95,58 @@ func TestJars(t *testing.T) {
 	require.Equal(t, "{{PWD}}<CPS>{{PWD}}/__spark_conf__<CPS>{{PWD}}/__app__.jar<CPS>{{PWD}}/a.jar<CPS>{{PWD}}/c.jar<CPS>/opt/d.jar<CPS>{{PWD}}/a.jar<CPS>{{PWD}}/b.jar"+
 		"<CPS>{{PWD}}/__spark_libs__/*<CPS>{{PWD}}/__spark_conf__/__hadoop_conf__", r.env()["CLASSPATH"])
 	require.NotContains(t, r.env(), "PYTHONPATH")
+}
+
+// Of two files with one file name Spark leaves out the second. One that the job names must
+// not be missing without a word.
+func TestNamesakes(t *testing.T) {
+	t.Parallel()
+	const mine, other = "hdfs://nn:9000/mine/x.zip", "hdfs://nn:9000/other/x.zip"
+	for name, row := range map[string]struct {
+		change func(in *submission.Input)
+		// refused is the problem, warned the warning, if any.
+		refused, warned string
+	}{
+		"Python files": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{file(other), file(mine)}
+		}, "pyFiles[1]: " + mine + " has the file name of pyFiles[0], and Spark leaves out the second of two; rename one", ""},
+		"modules": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{file("hdfs://nn:9000/a/util.py"), file("hdfs://nn:9000/b/util.py")}
+		}, "pyFiles[1]: hdfs://nn:9000/b/util.py has the file name of pyFiles[0]", ""},
+		"under other names": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{file(other), named(mine, "y.zip")}
+		}, "pyFiles[1]: " + mine + " has the file name of pyFiles[0]", ""},
+		"JARs": {func(in *submission.Input) {
+			in.Jars = []submission.Resource{file("hdfs://nn:9000/a/x.jar"), file("hdfs://nn:9000/b/x.jar")}
+		}, "jars[1]: hdfs://nn:9000/b/x.jar has the file name of jars[0]", ""},
+		"a file and a Python file": {func(in *submission.Input) {
+			in.Files, in.PyFiles = []submission.Resource{file(other)}, []submission.Resource{file(mine)}
+		}, "pyFiles[0]: " + mine + " has the file name of files[0]", ""},
+		"the operator's first": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{configured(other, "spark.yarn.dist.pyFiles of the file"), file(mine)}
+		}, "pyFiles[0]: " + mine + " has the file name of spark.yarn.dist.pyFiles of the file", ""},
+		"the operator's second": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{file(mine), configured(other, "spark.yarn.dist.pyFiles of the file")}
+		}, "", "spark.yarn.dist.pyFiles of the file: " + other + " is left out"},
+		"the same file": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{file(mine), file(mine)}
+		}, "", "pyFiles[1]: " + mine + " is left out"},
+		"Spark's own": {func(in *submission.Input) {
+			in.PyFiles = []submission.Resource{file("hdfs://nn:9000/oozie/pyspark.zip")}
+		}, "", "pyFiles[0]: hdfs://nn:9000/oozie/pyspark.zip is left out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := pythonJob(row.change)
+			if row.refused != "" {
+				require.Contains(t, problems(t, in), row.refused)
+				return
+			}
+			r := prepare(t, in)
+			require.Len(t, r.plan.Warnings, 1)
+			require.Contains(t, r.plan.Warnings[0], row.warned)
+		})
+	}
 }
 
 func TestLocalProgramAndSingleJars(t *testing.T) {

@@ -29,7 +29,7 @@ var table = map[string]one{
 	"py-files": {program: "probe.py", inHDFS: true, pyFiles: []string{"helper.py", "lib.zip", "private/other.zip", "local:/opt/x.zip"}},
 	"jars": {
 		program: "probe.jar", class: "Probe", inHDFS: true,
-		jars: []string{"one.jar", "private/two.jar#zwei.jar", "one.jar", "private/one.jar", "local:/opt/three.jar"},
+		jars: []string{"one.jar", "private/two.jar#zwei.jar", "one.jar", "local:/opt/three.jar"},
 	},
 	"JAR with Python files": {
 		program: "probe.jar", class: "Probe", inHDFS: true, pyFiles: []string{"lib.zip", "helper.py"},
