@@ -172,9 +172,15 @@ func (e *yarnExam) queues(ctx context.Context) Finding {
 	if len(known) == 0 {
 		return ok("the scheduler has none")
 	}
+	var made []string
 	for _, name := range e.Queues {
 		i := slices.IndexFunc(known, func(q rm.Queue) bool { return q.Path == name || q.Name == name && q.Leaf })
 		switch {
+		case i < 0 && mayBeMade(known, name):
+			made = append(made, name)
+		case i < 0 && name == "default":
+			return warn(mend+", unless the scheduler's placement rules (yarn.scheduler.capacity.queue-mappings) choose another one",
+				"default does not exist; there are %s", leaves(known))
 		case i < 0:
 			return fail(mend, "%s does not exist; there are %s", name, leaves(known))
 		case !known[i].Leaf:
@@ -183,7 +189,18 @@ func (e *yarnExam) queues(ctx context.Context) Finding {
 			return fail(mend+", or start it (yarn.scheduler.capacity."+known[i].Path+".state)", "%s is %s", name, known[i].State)
 		}
 	}
+	if len(made) > 0 {
+		return warn("see that the scheduler lets "+e.User+" have it made, or "+mend,
+			"%s: not there yet; the scheduler may make queues of that name when an application comes", strings.Join(made, ", "))
+	}
 	return ok("%s: running", strings.Join(e.Queues, ", "))
+}
+
+// mayBeMade reports whether a scheduler may make a queue when an application names it.
+func mayBeMade(known []rm.Queue, name string) bool {
+	return slices.ContainsFunc(known, func(q rm.Queue) bool {
+		return q.Creates && (!strings.Contains(name, ".") || strings.HasPrefix(name, q.Path+".") || strings.HasPrefix("root."+name, q.Path+"."))
+	})
 }
 
 // leaves names the queues that take applications, the first few of them.

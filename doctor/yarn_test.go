@@ -196,8 +196,17 @@ func TestYARN(t *testing.T) {
 			func(b *bundle) { b.rm.id = job.Errorf(job.CodeUnauthorized, "403: static user") },
 			"submission", StatusFail, "user ann is refused", "clusters.lake.yarn.user",
 		},
-		"no id":           {func(b *bundle) { b.rm.id = remote }, "submission", StatusFail, "connection refused", "log"},
-		"unknown queue":   {func(b *bundle) { b.y.Queues = []string{"etl", "ops"} }, "queue", StatusFail, "ops does not exist; there are root.etl", "clusters.lake.yarn.queue"},
+		"no id":         {func(b *bundle) { b.rm.id = remote }, "submission", StatusFail, "connection refused", "log"},
+		"unknown queue": {func(b *bundle) { b.y.Queues = []string{"etl", "ops"} }, "queue", StatusFail, "ops does not exist; there are root.etl", "clusters.lake.yarn.queue"},
+		"a queue to be made": {func(b *bundle) {
+			b.rm.queues[0].Creates = true
+			b.y.Queues = []string{"etl", "root.ops"}
+		}, "queue", StatusWarn, "root.ops: not there yet; the scheduler may make", "lets ann have it made"},
+		"a queue made elsewhere": {func(b *bundle) {
+			b.rm.queues = append(b.rm.queues, rm.Queue{Path: "root.users", Name: "users", Creates: true})
+			b.y.Queues = []string{"root.ops.x"}
+		}, "queue", StatusFail, "root.ops.x does not exist", "clusters.lake.yarn.queue"},
+		"a mapped queue":  {func(b *bundle) { b.y.Queues = []string{"default"} }, "queue", StatusWarn, "default does not exist; there are root.etl", "placement rules"},
 		"stopped queue":   {func(b *bundle) { b.rm.queues[1].State = "STOPPED" }, "queue", StatusFail, "etl is STOPPED", "yarn.scheduler.capacity.root.etl.state"},
 		"a parent queue":  {func(b *bundle) { b.y.Queues = []string{"root"} }, "queue", StatusFail, "root has queues below it", "that runs"},
 		"queue by path":   {func(b *bundle) { b.y.Queues = []string{"root.etl"} }, "queue", StatusOK, "root.etl", ""},

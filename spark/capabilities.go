@@ -63,7 +63,7 @@ type Ager interface {
 // Lister is a Manager that lists what lives for less than Snapshot, and without
 // Snapshot's memory of what its caller has seen.
 type Lister interface {
-	// Live lists the live applications of this installation as they were some
-	// seconds ago at most.
+	// Live lists the live applications of this installation on this cluster as they
+	// were some seconds ago at most.
 	Live(ctx context.Context) ([]Sighting, error)
 }

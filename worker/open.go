@@ -59,6 +59,9 @@ func OpenClusters(c config.Config, names []string, o Openings) (map[string]activ
 		cluster.Installation = c.Installation
 		clusters[name] = cluster
 	}
+	if err := apart(c, clusters); err != nil {
+		return nil, err
+	}
 	return clusters, nil
 }
 

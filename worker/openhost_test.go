@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/config"
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/spark/local/localtest"
 	"github.com/stoker-spark/stoker/spark/yarn"
@@ -168,5 +170,43 @@ func TestJavasOfTheConfiguration(t *testing.T) {
 		c := onHost(t, func(c *config.Cluster) { c.YARN.JavaMajor = java })
 		err := c.Validate()
 		require.Equal(t, slices.Contains(submission.Javas("3.5"), java), err == nil, "Java %d: %v", java, err)
+	}
+}
+
+// One ResourceManager may serve several clusters of a configuration, each in places of its
+// own.
+func TestOpenKeepsClustersApart(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change func(*config.Cluster)
+		want   string
+	}{
+		"apart":     {func(*config.Cluster) {}, ""},
+		"root":      {func(c *config.Cluster) { c.Root = "/user/stoker/jobs/" }, "clusters.submit.root: must neither be in clusters.lake.root nor hold it (hdfs://nn:9000/user/stoker/jobs, hdfs://nn:9000/user/stoker/jobs)"},
+		"within":    {func(c *config.Cluster) { c.Root = "/user/stoker/jobs/submit" }, "clusters.submit.root: must neither be in clusters.lake.root"},
+		"logs":      {func(c *config.Cluster) { c.Root = "/user/stoker/jobs-logs" }, "clusters.submit.root: must neither be in clusters.lake.logs.root"},
+		"directory": {func(c *config.Cluster) { c.YARN.HostDir = strings.TrimSuffix(c.YARN.HostDir, "-submit") }, "clusters.submit.yarn.hostDir: must neither be in clusters.lake.yarn.hostDir"},
+		"same logs": {func(c *config.Cluster) { c.Logs.Root = "/user/stoker/jobs-logs" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := onHost(t, func(c *config.Cluster) { c.YARN.Launcher = config.LauncherSparkSubmit })
+			submit := c.Clusters["lake"]
+			submit.Root, submit.YARN.HostDir = "/user/stoker/submit", submit.YARN.HostDir+"-submit"
+			row.change(&submit)
+			c.Clusters["submit"] = submit
+			openings := Openings{Supervisor: []string{"/bin/true"}, Logger: slog.New(slog.DiscardHandler)}
+			_, err := OpenClusters(c, []string{"lake", "submit"}, openings)
+			if row.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, job.CodeInvalid, job.CodeOf(err))
+			require.Contains(t, job.ProblemsOf(err)[0], row.want)
+			for _, alone := range []string{"lake", "submit"} {
+				_, err = OpenClusters(c, []string{alone}, openings)
+				require.NoError(t, err, "the other may be of another host")
+			}
+		})
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/modelmanage"
 	"github.com/stoker-spark/stoker/spark"
+	"github.com/stoker-spark/stoker/spark/yarn"
 	"github.com/stoker-spark/stoker/spark/yarn/rm"
 )
 
@@ -146,15 +147,18 @@ func (i *installation) noMarkers(dir string) []string {
 	return list
 }
 
+// tag of all applications of this installation.
+func (i *installation) tag() string { return yarn.ClusterTag(i.name, "yarn") }
+
 // applications that the ResourceManager knows by a tag.
 func (i *installation) applications(tag string) []rm.Application {
 	i.Helper()
-	apps, err := resourceManager(i.T).List(i.Context(), rm.Filter{Tags: []string{tag, "stoker-" + i.name}})
+	apps, err := resourceManager(i.T).List(i.Context(), rm.Filter{Tags: []string{tag, i.tag()}})
 	require.NoError(i, err)
 	var own []rm.Application
 	for _, app := range apps {
 		tags := " " + strings.Join(app.Tags, " ") + " "
-		if strings.Contains(tags, " "+tag+" ") && strings.Contains(tags, " stoker-"+i.name+" ") {
+		if strings.Contains(tags, " "+tag+" ") && strings.Contains(tags, " "+i.tag()+" ") {
 			own = append(own, app)
 		}
 	}
@@ -176,7 +180,7 @@ func (i *installation) endAll(t *testing.T) {
 	ctx := context.WithoutCancel(t.Context())
 	c := resourceManager(t)
 	apps, err := c.List(ctx, rm.Filter{
-		Tags: []string{"stoker-" + i.name}, States: []rm.State{rm.StateNew, rm.StateNewSaving, rm.StateSubmitted, rm.StateAccepted, rm.StateRunning},
+		Tags: []string{i.tag()}, States: []rm.State{rm.StateNew, rm.StateNewSaving, rm.StateSubmitted, rm.StateAccepted, rm.StateRunning},
 	})
 	if err != nil {
 		t.Logf("what is left of %s cannot be found: %v", i.name, err)

@@ -159,7 +159,7 @@ assert SparkContext.getOrCreate().getConf().get("spark.my.password") == "planted
 		}
 		return nil
 	}))
-	for _, app := range i.applications("stoker-" + i.name) {
+	for _, app := range i.applications(i.tag()) {
 		require.NotContains(t, app.Diagnostics, secret)
 	}
 }

@@ -161,7 +161,7 @@ func TestOwnJobs(t *testing.T) {
 	require.Equal(t, user, app.User)
 	require.Equal(t, queueOwn, strings.TrimPrefix(app.Queue, "root."))
 	require.Equal(t, "SPARK", app.Type)
-	require.Subset(t, app.Tags, []string{"stoker-job-" + python + ".1", "stoker-" + i.name})
+	require.Subset(t, app.Tags, []string{"stoker-job-" + python + ".1", i.tag()})
 	o.keepsSecret(python)
 
 	o.let()

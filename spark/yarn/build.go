@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -60,6 +61,9 @@ func NewBuilder(o BuilderOptions) (Builder, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, name := range tooLarge(append(slices.Clone(o.ConfDirs), o.Settings.SparkConfDir)...) {
+		o.Logger.Warn("a file of the configuration is too large to be sent along with applications", "file", name, "most", maxConfFile)
 	}
 	return &builder{opts: o, everybody: &everybody{store: o.Store}, facts: &facts{source: o.Cluster, logger: o.Logger}, env: &sparkEnv{bash: "bash", deadline: envDeadline}, runtimes: map[named]*foundRuntime{}}, nil
 }

@@ -181,6 +181,21 @@ func readDefaults(name string, data []byte) (map[string]string, error) {
 // maxConfFile bounds one configuration file, in bytes.
 const maxConfFile = 4 << 20
 
+// tooLarge names the plain files of directories that readFiles leaves out for their size.
+func tooLarge(dirs ...string) []string {
+	var names []string
+	for _, dir := range dirs {
+		entries, _ := os.ReadDir(dir) // who reads them says so
+		for _, entry := range entries {
+			name := filepath.Join(dir, entry.Name())
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() > maxConfFile {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // readFiles reads the plain files of directories; of one name the first counts.
 func readFiles(dirs ...string) (map[string][]byte, error) {
 	files := map[string][]byte{}

@@ -461,3 +461,16 @@ func TestHadoopConfigurationAsItIsWritten(t *testing.T) {
 	require.NoError(t, os.Remove(elsewhere))
 	require.Contains(t, s.refused(), "core-site.xml:2: includes "+elsewhere+", which is not there, and has no fallback")
 }
+
+func TestFilesThatAreTooLargeAreNamed(t *testing.T) {
+	s := newSite(t)
+	var said bytes.Buffer
+	s.options.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	large := filepath.Join(s.options.ConfDirs[0], "topology.data")
+	s.write(large, strings.Repeat("x", maxConfFile+1))
+	s.write(filepath.Join(s.options.ConfDirs[0], "fits"), strings.Repeat("x", maxConfFile))
+	s.context()
+	require.Contains(t, said.String(), "too large to be sent along with applications\" file="+large)
+	require.Equal(t, 1, strings.Count(said.String(), "too large"))
+	require.NotContains(t, s.archived(), "topology.data")
+}

@@ -424,11 +424,11 @@ func TestSomebodyElsesApplicationIsNotOurs(t *testing.T) {
 	require.Equal(t, job.CodeConflict, job.CodeOf(err))
 	require.ErrorContains(t, err, "mallory")
 
-	own := append(attemptTags(b.attempt), b.m.installationTag())
+	own := append(attemptTags(b.attempt), b.m.clusterTag())
 	for what, app := range map[string]fakeApp{
 		"another name":         {name: "another", tags: own},
 		"another installation": {name: "a job", tags: attemptTags(b.attempt)},
-		"another attempt":      {name: "a job", tags: append(attemptTags(job.AttemptOf(b.attempt.Job, 2)), b.m.installationTag())},
+		"another attempt":      {name: "a job", tags: append(attemptTags(job.AttemptOf(b.attempt.Job, 2)), b.m.clusterTag())},
 	} {
 		app.id, app.user, app.state = id, "ann", "RUNNING"
 		b.rm.apps[id] = &app

@@ -2,7 +2,6 @@ package yarn
 
 import (
 	"context"
-	"slices"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
@@ -20,7 +19,7 @@ func (m *Manager) KillOrphan(ctx context.Context, attempt job.Attempt, applicati
 	if err != nil || !known || app.State.Ended() {
 		return err
 	}
-	if app.User != m.opts.User || !ours(app, attempt) || !slices.Contains(app.Tags, m.installationTag()) {
+	if app.User != m.opts.User || !ours(app, attempt) || !m.mine(app) {
 		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s and has tags %q",
 			application, m.opts.Cluster, app.User, app.Tags)
 	}

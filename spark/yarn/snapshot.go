@@ -144,7 +144,7 @@ var (
 	endStates  = []rm.State{rm.StateFinished, rm.StateFailed, rm.StateKilled}
 )
 
-// list asks for this installation's applications, in one request.
+// list asks for this installation's applications on this cluster, in one request.
 //
 // By default only for those that live. No filter means "live, or ended of late":
 // to the ResourceManager what lives finished in 1970, so finishedTimeBegin leaves
@@ -158,7 +158,7 @@ func (m *Manager) list(ctx context.Context, ended bool) ([]rm.Application, error
 		states = append(endStates[:len(endStates):len(endStates)], liveStates...)
 	}
 	return m.opts.ResourceManager.List(ctx, rm.Filter{
-		Tags: []string{m.installationTag()}, DeSelects: rm.Lean, States: states,
+		Tags: []string{m.clusterTag(), m.formerTag()}, DeSelects: rm.Lean, States: states,
 	})
 }
 

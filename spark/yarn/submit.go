@@ -225,7 +225,7 @@ func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, e
 		var err error
 		submission, err = s.m.opts.Builder.Build(all, Request{
 			Application: s.reservation.Application, Launch: *s.launch, Dir: s.dir.path, Contents: s.held, User: s.m.opts.User,
-			Tags: append(attemptTags(s.attempt), s.m.installationTag()), At: s.reservation.CreatedAt,
+			Tags: append(attemptTags(s.attempt), s.m.clusterTag()), At: s.reservation.CreatedAt,
 		})
 		return err
 	})
@@ -296,7 +296,8 @@ func (s *sending) confirm(ctx context.Context, submission rm.SubmissionContext) 
 // duplicate. name is what we sent. An application that the scheduler refused is an
 // error of code invalid.
 func (s *sending) acknowledge(ctx context.Context, app rm.Application, name string) error {
-	if app.User != s.m.opts.User || app.Name != name || !ours(app, s.attempt) || !slices.Contains(app.Tags, s.m.installationTag()) {
+	tagged := s.m.mine(app) || slices.Contains(app.Tags, s.m.formerTag())
+	if app.User != s.m.opts.User || app.Name != name || !ours(app, s.attempt) || !tagged {
 		return job.Errorf(job.CodeConflict, "application %s on cluster %s is not ours: it belongs to user %s, is called %q and has tags %q",
 			app.ID, s.m.opts.Cluster, app.User, job.Head(app.Name, job.MaxWord), app.Tags)
 	}

@@ -1,6 +1,7 @@
 package yarn
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
 	"slices"
@@ -16,24 +17,42 @@ import (
 // characters and make them lower-case, so a name that would not survive that
 // goes in base32, in pieces.
 const (
-	tagInstallation = options.TagPrefix
-	tagAttempt      = options.TagPrefix + "job-"   // <name>.<attempt>
-	tagPiece        = options.TagPrefix + "job32-" // <n>-<piece of name.attempt in base32>
-	maxTag          = 100
-	pieceLength     = 80
+	tagAttempt  = options.TagPrefix + "job-"   // <name>.<attempt>
+	tagPiece    = options.TagPrefix + "job32-" // <n>-<piece of name.attempt in base32>
+	maxTag      = 100
+	pieceLength = 80
 )
 
 var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// installationTag marks every application of this installation.
-func (m *Manager) installationTag() string {
+// ClusterTag marks every application of a cluster of an installation. Two clusters of a
+// configuration may lead to one ResourceManager, each with a root of its own: what has no
+// directory in the one may have one in the other.
+func ClusterTag(installation, cluster string) string {
+	tag := options.TagPrefix + installation + ":" + cluster // no name holds a ':'
+	if !plainTag(installation) || !plainTag(cluster) || len(tag) > maxTag {
+		sum := sha256.Sum256([]byte(installation + "\x00" + cluster))
+		tag = options.TagPrefix + ":" + base32Lower.EncodeToString(sum[:])
+	}
+	return tag
+}
+
+func (m *Manager) clusterTag() string { return ClusterTag(m.opts.Installation, m.opts.Cluster) }
+
+// formerTag marked the applications of all clusters of an installation. Those that have a
+// directory here are still ours.
+func (m *Manager) formerTag() string {
 	name := m.opts.Installation
-	if !plainTag(name) || len(tagInstallation)+len(name) > maxTag {
+	if !plainTag(name) || len(options.TagPrefix)+len(name) > maxTag {
 		name = base32Lower.EncodeToString([]byte(name))
 		name = name[:min(len(name), pieceLength)]
 	}
-	return tagInstallation + name
+	return options.TagPrefix + name
 }
+
+// mine reports whether an application says of itself that it is of this cluster and
+// installation.
+func (m *Manager) mine(app rm.Application) bool { return slices.Contains(app.Tags, m.clusterTag()) }
 
 // attemptTags name the attempt that an application belongs to.
 func attemptTags(attempt job.Attempt) []string {

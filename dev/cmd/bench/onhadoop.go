@@ -76,7 +76,7 @@ func (b *bench) deployOnHadoop(ctx context.Context) (_ *onHadoop, err error) {
 
 func (o *onHadoop) configure(ctx context.Context, b *bench, state string, c *config.Config) error {
 	c.Installation = filepath.Base(state)
-	o.tag, o.foreignTag = "stoker-"+c.Installation, "foreign-"+c.Installation
+	o.tag, o.foreignTag = yarn.ClusterTag(c.Installation, "yarn"), "foreign-"+c.Installation
 	o.root = path.Join("/user", o.cluster.User, c.Installation)
 	cluster := config.DefaultCluster(config.TypeYARN)
 	cluster.Root = o.root

@@ -70,6 +70,8 @@ type Queue struct {
 	DefaultPriority int64
 	// Leaf: applications can be submitted to it.
 	Leaf bool
+	// Creates: the scheduler may make queues below it, when an application names one.
+	Creates bool
 	// Applications that the queue holds, waiting and running, and Users of them; of a
 	// CapacityScheduler.
 	Applications int64
@@ -86,10 +88,13 @@ type wireQueue struct {
 	NodeLabels       list[text] `json:"nodeLabels"`
 	DefaultNodeLabel text       `json:"defaultNodeLabelExpression"`
 	DefaultPriority  number     `json:"defaultPriority"`
-	Applications     number     `json:"numApplications"`
-	MaxApplications  number     `json:"maxApplications"`
-	MaxPerUser       number     `json:"maxApplicationsPerUser"`
-	Users            object[struct {
+	// AutoCreation is off, legacy or flexible; before Hadoop 3.3.2 there is only the other.
+	AutoCreation    text   `json:"autoCreationEligibility"`
+	AutoCreate      text   `json:"autoCreateChildQueueEnabled"`
+	Applications    number `json:"numApplications"`
+	MaxApplications number `json:"maxApplications"`
+	MaxPerUser      number `json:"maxApplicationsPerUser"`
+	Users           object[struct {
 		User list[struct {
 			Name    text   `json:"username"`
 			Pending number `json:"numPendingApplications"`
@@ -129,9 +134,10 @@ func (w wireQueue) collect(parent string, out []Queue) []Queue {
 		path = parent + "." + string(w.Name)
 	}
 	children := slices.Concat(w.Queues, w.Children)
+	creates := w.AutoCreate == "true" || w.AutoCreation == "legacy" || w.AutoCreation == "flexible"
 	q := Queue{
 		Path: path, Name: path[strings.LastIndexByte(path, '.')+1:], State: string(w.State),
-		DefaultNodeLabel: string(w.DefaultNodeLabel), DefaultPriority: int64(w.DefaultPriority), Leaf: len(children) == 0,
+		DefaultNodeLabel: string(w.DefaultNodeLabel), DefaultPriority: int64(w.DefaultPriority), Leaf: len(children) == 0 && !creates, Creates: creates,
 		Applications: int64(w.Applications), MaxApplications: int64(w.MaxApplications), MaxApplicationsPerUser: int64(w.MaxPerUser),
 	}
 	for _, user := range w.Users.value.User {
@@ -159,6 +165,7 @@ func (c *Client) Scheduler(ctx context.Context) ([]Queue, error) {
 			Scheduler *struct {
 				Info struct {
 					wireQueue
+					Type text       `json:"type"`
 					Root *wireQueue `json:"rootQueue"`
 				} `json:"schedulerInfo"`
 			} `json:"scheduler"`
@@ -176,6 +183,8 @@ func (c *Client) Scheduler(ctx context.Context) ([]Queue, error) {
 		}
 		if root.Name != "" {
 			queues = root.collect("", nil)
+			// yarn.scheduler.fair.allow-undeclared-pools, on by default, is not told.
+			queues[0].Creates = queues[0].Creates || got.Scheduler.Info.Type == "fairScheduler"
 		}
 		return nil
 	}})

@@ -193,10 +193,18 @@ func TestScheduler(t *testing.T) {
 			`{"queueName":"default","state":"RUNNING","nodeLabels":"*"},` +
 			`{"queueName":"a","state":"RUNNING","queues":{"queue":[{"queueName":"b","state":"STOPPED","nodeLabels":["x","y"],"defaultNodeLabelExpression":"x","defaultPriority":3}]}}]}}`, capacity},
 		"fair": {`{"type":"fairScheduler","rootQueue":{"queueName":"root","childQueues":{"queue":[{"queueName":"root.a"},{"queueName":"root.b","childQueues":[{"queueName":"root.b.c"}]}]}}}`, []rm.Queue{
-			{Path: "root", Name: "root"},
+			{Path: "root", Name: "root", Creates: true},
 			{Path: "root.a", Name: "a", Leaf: true},
 			{Path: "root.b", Name: "b"},
 			{Path: "root.b.c", Name: "c", Leaf: true},
+		}},
+		"queues that are made": {`{"type":"capacityScheduler","queueName":"root","autoCreationEligibility":"flexible","queues":{"queue":[` +
+			`{"queueName":"a","autoCreationEligibility":"off","autoCreateChildQueueEnabled":false},` +
+			`{"queueName":"b","autoCreateChildQueueEnabled":true},{"queueName":"c","autoCreationEligibility":"legacy"}]}}`, []rm.Queue{
+			{Path: "root", Name: "root", Creates: true},
+			{Path: "root.a", Name: "a", Leaf: true},
+			{Path: "root.b", Name: "b", Creates: true},
+			{Path: "root.c", Name: "c", Creates: true},
 		}},
 		"fifo": {`{"type":"fifoScheduler","qstate":"RUNNING"}`, nil},
 	} {
