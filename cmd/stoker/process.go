@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -31,8 +34,9 @@ func (f *common) open() (*process, error) {
 	return p, err
 }
 
-// openRole does the same for a role that serves, whose metrics and traces are on. A
-// flag of that name, if given, stands in the place of a key of the configuration.
+// openRole does the same for a role that serves, whose metrics and traces are on. The API
+// is opened without a connection. A flag of that name, if given, stands in the place of a
+// key of the configuration.
 func (f *common) openRole(cmd *cobra.Command, name, flag, key string) (*process, error) {
 	overrides := map[string]any{}
 	if given := cmd.Flags().Lookup(flag); given.Changed {
@@ -49,11 +53,40 @@ func (f *common) openRole(cmd *cobra.Command, name, flag, key string) (*process,
 	if p.traces, err = telemetry.OpenTraces(cmd.Context(), "stoker-"+name, buildVersion(), p.logger); err != nil {
 		return nil, err
 	}
-	if p.temporal, p.namespace, err = dial(p.logger, p.metrics, p.traces); err != nil {
+	connect := dial
+	if name == roleAPI {
+		connect = dialLater
+	}
+	if p.temporal, p.namespace, err = connect(p.logger, p.metrics, p.traces); err != nil {
 		p.traces.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// roleAPI has something to serve without Temporal.
+const roleAPI = "api"
+
+// dialLater makes a client that connects with its first request.
+func dialLater(logger *slog.Logger, metrics *telemetry.Metrics, traces *telemetry.Traces) (client.Client, string, error) {
+	options, err := dialOptions(logger, metrics, traces)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.NewLazyClient(impatient(options))
+	if err != nil {
+		return nil, "", fmt.Errorf("read temporal's environment configuration: %w", err)
+	}
+	return c, options.Namespace, nil
+}
+
+// warnUnreached says in the log that Temporal cannot be reached, if so.
+func (p *process) warnUnreached(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	if _, err := p.temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil && !errors.Is(err, context.Canceled) {
+		p.logger.Warn("temporal cannot be reached; until it can, only jobs that have ended are served (TEMPORAL_ADDRESS says where it is)", "error", err)
+	}
 }
 
 func (p *process) close() {
