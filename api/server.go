@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
+	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/jobs"
 	"github.com/stoker-spark/stoker/jobspec"
 	"github.com/stoker-spark/stoker/telemetry"
@@ -79,7 +80,8 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("an API needs jobs, a logger, metrics and a rate")
 	}
 	users, err := openDirectory(o.UsersFile, func(err error) {
-		o.Logger.Error("the file of users cannot be read any more; going on with what was read before", "error", err)
+		o.Logger.Error("the file of users cannot be read any more; going on with what was read before",
+			"file", o.UsersFile, "error", err, "problems", job.ProblemsOf(err))
 	})
 	if err != nil {
 		return nil, err

@@ -397,6 +397,10 @@ func TestUsersFile(t *testing.T) {
 		"no token":      {"users: [{name: a, roles: [user]}]", "users[0].tokens: at least one"},
 		"plain token":   {"users: [{name: a, roles: [user], tokens: [hunter2hunter2]}]", "users[0].tokens[0]: must be sha256:"},
 		"token's place": {"users: [{name: a, roles: [user], tokens: hunter2hunter2}]", "cannot unmarshal"},
+		"token as role": {"users: [{name: a, roles: [hunter2hunter2hunter2hunter2hunter2], tokens: ['" + digest + "']}]", `users[0].roles: there is no "…"`},
+		"token as name": {"users: [{name: '+hunter2hunter2hunter2hunter2hunter2', roles: [user], tokens: ['" + digest + "']}]", "users[0].name: must be"},
+		"token as key":  {"users:\n- name: a\n  hunter2hunter2hunter2hunter2hunter2: x", "line 3: field … not found"},
+		"token, twice":  {"users:\n- hunter2hunter2hunter2hunter2hunter2: x\n  hunter2hunter2hunter2hunter2hunter2: x", `key "…" already defined`},
 		"shared token":  {"users: [{name: a, roles: [user], tokens: ['" + digest + "']}, {name: b, roles: [user], tokens: ['" + digest + "']}]", "users[1].tokens[0]: belongs to a"},
 	} {
 		_, err := parseUsers([]byte(row.content))
@@ -425,7 +429,7 @@ func TestUsersAreReadAgain(t *testing.T) {
 	require.False(t, known("ana"), "a token that was taken out")
 	require.True(t, known("bob"))
 
-	for _, broken := range []string{"users: [", ""} {
+	for _, broken := range []string{"users:\n- {name: bob, roles: user}", ""} {
 		put(broken)
 		require.True(t, known("bob"))
 	}
@@ -438,6 +442,22 @@ func TestUsersAreReadAgain(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.True(t, known("ana"))
 	require.Len(t, warned, 2, "and again after it was well")
+}
+
+// Who mends the file needs to know what is wrong with it, and where.
+func TestWhatIsWrongWithTheUsersIsLogged(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"users:\n- name: bob\n  roles: user\n":                          "line 3: cannot unmarshal",
+		"users: [{name: bob, roles: [boss], tokens: [hunter2hunter2]}]": `users[0].roles: there is no \"boss\"`,
+	} {
+		b := setup(t)
+		require.NoError(t, os.WriteFile(b.options.UsersFile, []byte(content), 0o600))
+		b.server.users.read = time.Time{} // it is old
+		require.Equal(t, http.StatusOK, b.get("bob", "/v1/clusters").StatusCode)
+		require.Contains(t, b.log.String(), want)
+		require.NotContains(t, b.log.String(), "hunter2")
+	}
 }
 
 func TestDrain(t *testing.T) {

@@ -75,8 +75,17 @@ func TokenDigest(token string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// quoted is what a YAML error repeats of the file: it may be a token.
-var quoted = regexp.MustCompile("`[^`]*`")
+// quoted is what a YAML error repeats of the file, and lengthy what is long enough to be a
+// token: it may be one that stands in a wrong place.
+var (
+	quoted  = regexp.MustCompile("`[^`]*`")
+	lengthy = regexp.MustCompile(`[^\s"]{32,}`)
+)
+
+// secretless is a text without what may be a token.
+func secretless(text string) string {
+	return lengthy.ReplaceAllString(quoted.ReplaceAllString(text, "…"), "…")
+}
 
 // parseUsers reads the users by the digests of their tokens.
 func parseUsers(data []byte) (map[string]User, error) {
@@ -84,7 +93,7 @@ func parseUsers(data []byte) (map[string]User, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&content); err != nil {
-		return nil, job.Invalid("the file of users cannot be read", []string{quoted.ReplaceAllString(job.Head(err.Error(), job.MaxMessage), "…")})
+		return nil, job.Invalid("the file of users cannot be read", []string{job.OneLine(secretless(job.Head(err.Error(), job.MaxMessage)))})
 	}
 	var problems []string
 	addf := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -92,7 +101,7 @@ func parseUsers(data []byte) (map[string]User, error) {
 	for i, u := range content.Users {
 		at := fmt.Sprintf("users[%d]", i)
 		if !userName.MatchString(u.Name) {
-			addf("%s.name: must be letters, digits and . _ @ -, at most 100, got %q", at, job.Head(u.Name, 100))
+			addf("%s.name: must be letters, digits and . _ @ -, at most 100, got %q", at, secretless(job.Head(u.Name, 100)))
 		}
 		if names[u.Name] {
 			addf("%s.name: %s is there twice", at, u.Name)
@@ -103,7 +112,7 @@ func parseUsers(data []byte) (map[string]User, error) {
 		}
 		for _, r := range u.Roles {
 			if !slices.Contains(roles(), r) {
-				addf("%s.roles: there is no %q; there are %v", at, job.Head(string(r), 50), roles())
+				addf("%s.roles: there is no %q; there are %v", at, secretless(job.Head(string(r), 50)), roles())
 			}
 		}
 		if len(u.Tokens) == 0 {
