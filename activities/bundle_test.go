@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -172,6 +173,8 @@ type bundle struct {
 	cluster Cluster
 	// patience is how long logs are waited for.
 	patience time.Duration
+	// metrics that the activities count in; nil for none.
+	metrics client.MetricsHandler
 
 	job    job.Manifest
 	intake job.Intake
@@ -221,6 +224,9 @@ func (b *bundle) environment() *testsuite.TestActivityEnvironment {
 	b.t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{})
+	if b.metrics != nil {
+		suite.SetMetricsHandler(b.metrics)
+	}
 	env := suite.NewTestActivityEnvironment()
 	clusters := map[string]Cluster{"local": b.cluster}
 	sources := map[string]Source{job.SourceModelManage: b.source}

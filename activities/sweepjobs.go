@@ -99,8 +99,8 @@ func Verdicts() []Verdict {
 	return []Verdict{VerdictInterrupted, VerdictLeftover, VerdictUnknown, VerdictOrphan, VerdictUnknownOrphan}
 }
 
-// MetricSweepFindings counts what sweeps found, by cluster and verdict. What stays is
-// found again by the next sweep.
+// MetricSweepFindings counts what sweeps found, but dry ones, by cluster and verdict. What
+// stays is found again by the next sweep.
 const MetricSweepFindings = "stoker_sweep_findings_total"
 
 // Finding is one attempt that was left.
@@ -128,6 +128,8 @@ type SweepListInput struct {
 	Grace time.Duration `json:"grace"`
 	// AcceptNamespace records this namespace in place of another one.
 	AcceptNamespace bool `json:"acceptNamespace,omitempty"`
+	// Uncounted leaves MetricSweepFindings as it is: somebody only looks.
+	Uncounted bool `json:"uncounted,omitempty"`
 }
 
 // SweepListResult is what was found.
@@ -189,6 +191,9 @@ func (s *Sweep) SweepList(ctx context.Context, in SweepListInput) (SweepListResu
 	orphans, err := s.orphans(ctx, cluster, reserved, in.Grace)
 	result.Findings = append(result.Findings, orphans...)
 	for _, f := range result.Findings {
+		if in.Uncounted {
+			break
+		}
 		activity.GetMetricsHandler(ctx).WithTags(map[string]string{
 			"cluster": in.Cluster, "verdict": string(f.Verdict),
 		}).Counter(MetricSweepFindings).Inc(1)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
@@ -164,6 +165,43 @@ func TestSweepListJudges(t *testing.T) {
 	require.Equal(t, want, got)
 	require.True(t, result.Recorded)
 	require.False(t, b.list().Recorded, "the namespace is on record now")
+}
+
+// counts are the counters of one metric, by cluster and verdict.
+type counts struct {
+	client.MetricsHandler
+	metric, tags string
+	n            map[string]int64
+}
+
+func (c counts) WithTags(tags map[string]string) client.MetricsHandler {
+	c.tags = tags["cluster"] + " " + tags["verdict"]
+	return c
+}
+
+func (c counts) Counter(name string) client.MetricsCounter {
+	return counted(func(n int64) {
+		if name == c.metric {
+			c.n[c.tags] += n
+		}
+	})
+}
+
+type counted func(int64)
+
+func (c counted) Inc(n int64) { c(n) }
+
+func TestSweepListCountsUnlessItIsDry(t *testing.T) {
+	t.Parallel()
+	b := setupSweep(t)
+	found := counts{MetricsHandler: client.MetricsNopHandler, metric: MetricSweepFindings, n: map[string]int64{}}
+	b.metrics = found
+	b.attemptOf("unknown", 1, "here", spark.FileStaged)
+	dry, err := sweepCall[SweepListResult](b, "SweepList", SweepListInput{Cluster: "local", Grace: grace, Uncounted: true})
+	require.NoError(t, err)
+	require.Empty(t, found.n)
+	require.Equal(t, dry.Findings, b.list().Findings)
+	require.Equal(t, map[string]int64{"local unknown": 1}, found.n)
 }
 
 // A new reservation is nobody's yet: its workflow may be on its way.

@@ -76,7 +76,7 @@ func Sweep(ctx workflow.Context, in SweepInput) (SweepResult, error) {
 	s := sweeping{in: in, result: SweepResult{Cluster: in.Cluster}}
 	var found activities.SweepListResult
 	err := workflow.ExecuteActivity(transferOptions(ctx, in.Cluster, "look for what jobs have left"), sweep.SweepList,
-		activities.SweepListInput{Cluster: in.Cluster, Grace: in.Grace, AcceptNamespace: in.AcceptNamespace}).Get(ctx, &found)
+		activities.SweepListInput{Cluster: in.Cluster, Grace: in.Grace, AcceptNamespace: in.AcceptNamespace, Uncounted: in.DryRun}).Get(ctx, &found)
 	if err != nil {
 		return s.result, err
 	}

@@ -299,7 +299,10 @@ func TestSweepIncludesUnknownOrphans(t *testing.T) {
 
 func TestDrySweepOnlyLooks(t *testing.T) {
 	b := setupSweep(t, activities.VerdictInterrupted, activities.VerdictLeftover, activities.VerdictUnknown, activities.VerdictOrphan)
+	counted := true
+	b.list = func(in activities.SweepListInput) error { counted = !in.Uncounted; return nil }
 	result := b.run(func(in *SweepInput) { in.DryRun, in.IncludeUnknown = true, true })
+	require.False(t, counted)
 	require.Equal(t, []string{"list"}, b.calls)
 	require.Len(t, slices.Concat(result.Ended, result.Cleaned, result.Unknown, result.Orphans), 4)
 }
