@@ -41,11 +41,21 @@ type Cluster struct {
 	Logs *logstore.Store
 	// Artifacts is the directory of uploaded files, a path in the default store.
 	Artifacts string
+	// HostFiles are the files of the worker's host that programs may use, of a cluster whose
+	// default store is that host's; nil where no store's files are the host's.
+	HostFiles HostFiles
 	// UnverifiableInputs says what to do with input URLs no store can check.
 	UnverifiableInputs store.Policy
 	// Header says what happens to the header lines of CSV parts.
 	Header parts.Header
 	Limits Limits
+}
+
+// HostFiles are some of the files of a host.
+type HostFiles interface {
+	// Hold reports whether a path is one of them, wherever its symbolic links lead. A path
+	// that leads nowhere answers errors.Is with fs.ErrNotExist.
+	Hold(ctx context.Context, path string) (bool, error)
 }
 
 // Limits of what may be collected, in bytes.

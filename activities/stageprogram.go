@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -62,7 +63,7 @@ func withAlias(url, alias string) string {
 	return url + "#" + alias
 }
 
-// checkProgram looks whether all files of a program are there.
+// checkProgram looks whether all files of a program are there, and may be used.
 func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, error) {
 	var urls []store.NamedURL
 	artifacts := map[string]jobspec.Artifact{}
@@ -89,6 +90,9 @@ func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, er
 			problems[i] = fmt.Sprintf("%s: %s is not there: it was not uploaded to cluster %s, or has expired; upload it again", field, artifact, s.cluster.Name)
 		}
 	}
+	if err == nil && len(problems) == 0 {
+		problems, err = s.checkHostFiles(ctx, p)
+	}
 	for _, artifact := range artifacts {
 		if err != nil || len(problems) > 0 {
 			break
@@ -97,6 +101,35 @@ func (s *staging) checkProgram(ctx context.Context, p job.Program) ([]string, er
 			err = storeError("note that "+artifact.String()+" is used", err)
 		}
 	}
+	return problems, err
+}
+
+// checkHostFiles looks where the files of this host lie that a program names. Their names
+// were looked at when the job was loaded, but a symbolic link may lead anywhere.
+func (s *staging) checkHostFiles(ctx context.Context, p job.Program) (problems []string, err error) {
+	if s.cluster.HostFiles == nil {
+		return nil, nil
+	}
+	_, err = programFiles(p, func(field, file string) (string, error) {
+		if _, _, ok := jobspec.CutArtifact(file); ok {
+			return file, nil
+		}
+		location, _, _ := strings.Cut(file, "#")
+		at, err := store.ParseLocation(location)
+		if err != nil || at.Scheme != "file" && at.Scheme != "local" && !at.InDefault() {
+			return file, err
+		}
+		ours, err := s.cluster.HostFiles.Hold(ctx, at.Path)
+		switch {
+		case err != nil && onEveryHost(file) && !errors.Is(err, context.Canceled) && job.CodeOf(err) != job.CodeUnavailable:
+			return file, nil // it cannot be read, and Spark says so
+		case err != nil:
+			return file, storeError("look where "+location+" leads", err)
+		case !ours:
+			problems = append(problems, fmt.Sprintf("%s: leads by a symbolic link out of the directories below which files of the worker's host may be named; upload it (%s)", field, location))
+		}
+		return file, nil
+	})
 	return problems, err
 }
 

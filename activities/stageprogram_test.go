@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/stoker-spark/stoker/job"
 	"github.com/stoker-spark/stoker/spark"
 	"github.com/stoker-spark/stoker/store"
+	"github.com/stoker-spark/stoker/store/file"
 )
 
 var uploaded = strings.Repeat("ab", 32)
@@ -117,6 +119,50 @@ func TestStageTellsForbiddenArtifactsFromMissingOnes(t *testing.T) {
 	require.Len(t, result.Problems, 1)
 	require.Contains(t, result.Problems[0], "archives[0] ")
 	require.Contains(t, result.Problems[0], "is forbidden")
+}
+
+// A name below an open directory may be a link to anywhere.
+func TestStageLooksWhereLinksLead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.program()
+	b.outside("secret/key.pem")
+	secret := filepath.Join(filepath.Dir(b.root), "secret")
+	require.NoError(t, os.Symlink(filepath.Join(secret, "key.pem"), b.data("out.csv")))
+	require.NoError(t, os.Symlink(secret, b.data("dir")))
+	require.NoError(t, os.Symlink("in.csv", b.data("inside.csv")))
+	opened := filepath.Join(filepath.Dir(b.root), "opened") // a root that is a link itself
+	require.NoError(t, os.Symlink(b.data(""), opened))
+	b.cluster.HostFiles = file.Roots{opened}
+	p.Files = []string{"file:" + b.data("inside.csv"), filepath.Join(opened, "in.csv") + "#x.csv"}
+	main, jars := p.Main, p.Jars
+	p.Main, p.Jars = b.data("dir/key.pem"), []string{"hdfs://" + b.data("out.csv")}
+	p.PyFiles = []string{"local:" + b.data("out.csv"), "LOCAL:" + b.data("gone.zip"), "local:" + b.data("in.csv")}
+	p.Files = append(p.Files, "file://"+b.data("out.csv")+"#name.csv")
+	result, err := b.stage()
+	require.NoError(t, err)
+	require.Len(t, result.Problems, 4, "%q", result.Problems)
+	for i, field := range []string{"file: ", "pyFiles[0]: ", "jars[0]: ", "files[2]: "} {
+		require.True(t, strings.HasPrefix(result.Problems[i], field+"leads by a symbolic link out of"), result.Problems[i])
+		require.NotContains(t, result.Problems[i], "secret")
+	}
+	require.NoFileExists(t, filepath.Join(b.dir, "launch.json"))
+
+	p.Main, p.Jars, p.PyFiles, p.Files = main, jars, p.PyFiles[1:], p.Files[:2]
+	b.cluster.HostFiles = unreachable{}
+	_, err = b.stage()
+	requireFailure(t, err, job.CodeUnavailable, false)
+	b.cluster.HostFiles = file.Roots{opened}
+	result, err = b.stage()
+	require.NoError(t, err)
+	require.Empty(t, result.Problems)
+}
+
+// unreachable is a host whose disk does not answer.
+type unreachable struct{}
+
+func (unreachable) Hold(context.Context, string) (bool, error) {
+	return false, job.Errorf(job.CodeUnavailable, "input/output error")
 }
 
 func TestAProgramWaitsForItsStore(t *testing.T) {

@@ -20,7 +20,8 @@ type API struct {
 	// DefaultCluster of jobs that name none; "" is the only one there is, or none.
 	DefaultCluster string `koanf:"defaultCluster"`
 	// FileRoots are the directories of the worker's host below which jobs may name
-	// files by file: URL, on clusters of type local.
+	// files by file: URL, on clusters of type local. A symbolic link must not lead out of
+	// them. API and workers need the same.
 	FileRoots []string `koanf:"fileRoots"`
 	// RatePerSecond is how many requests one user may make in the long run, Burst how
 	// many at once.

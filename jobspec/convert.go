@@ -251,8 +251,8 @@ func (c *converter) file(field, raw, whyUnnamed string) string {
 	return raw
 }
 
-// hostFile lets pass what an operator has opened to jobs. Where a path leads by symbolic
-// links is not looked at: who makes them below a root may open what they lead to.
+// hostFile lets pass what an operator has opened to jobs, by name. Where that leads by
+// symbolic links only the worker can see, which looks when it stages the job.
 func (c *converter) hostFile(field string, at store.Location) {
 	if !c.cluster.OnHost {
 		c.addf("%s: is a file of one host, which this cluster's hosts don't have; upload it, or name it in the cluster's file system", field)

@@ -105,6 +105,7 @@ func openCluster(c config.Config, name string, settings config.Cluster, o Openin
 	return activities.Cluster{
 		Name: name, Manager: manager, Root: settings.Root,
 		Stores:             store.Set{Default: files},
+		HostFiles:          file.Roots(c.API.FileRoots),
 		UnverifiableInputs: settings.UnverifiableInputs,
 		Header:             settings.Header,
 		Limits:             activities.Limits{OutputBytes: settings.MaxOutputBytes, OutputsBytes: settings.MaxOutputsBytes},

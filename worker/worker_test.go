@@ -543,6 +543,7 @@ func laptop(t *testing.T) config.Config {
 func TestOpenClusters(t *testing.T) {
 	t.Parallel()
 	c := laptop(t)
+	c.API.FileRoots = []string{"/data"}
 	opened, err := OpenClusters(c, []string{"local"}, Openings{Supervisor: []string{"true"}, Logger: slog.New(slog.DiscardHandler), Hold: Hold{Point: "intent:after"}})
 	require.NoError(t, err)
 	require.Len(t, opened, 1)
@@ -552,6 +553,7 @@ func TestOpenClusters(t *testing.T) {
 	require.Equal(t, store.PolicyRefuse, got.UnverifiableInputs)
 	require.NotNil(t, got.Manager)
 	require.Equal(t, "file", got.Stores.Default.Scheme())
+	require.Equal(t, file.Roots{"/data"}, got.HostFiles)
 
 	none, err := OpenClusters(c, nil, Openings{})
 	require.NoError(t, err)
