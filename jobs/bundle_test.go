@@ -25,6 +25,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/stoker-spark/stoker/job"
@@ -48,8 +49,10 @@ type run struct {
 	view *workflows.StatusView
 	// scheduled is when a workflow task began to wait, zero for none.
 	scheduled time.Time
-	result    *workflows.Result
-	failure   error
+	// newest are its last events, the last one first.
+	newest  []*historypb.HistoryEvent
+	result  *workflows.Result
+	failure error
 }
 
 const (
@@ -228,6 +231,27 @@ func (f *temporalFake) SignalWorkflow(_ context.Context, id, runID, name string,
 		return serviceerror.NewNotFound("no such open workflow")
 	}
 	return nil
+}
+
+// serviceFake answers what has no call of its own in the SDK.
+type serviceFake struct {
+	workflowservice.WorkflowServiceClient // nil: any other call is a defect
+	temporal                              *temporalFake
+}
+
+func (f *temporalFake) WorkflowService() workflowservice.WorkflowServiceClient {
+	return serviceFake{temporal: f}
+}
+
+func (s serviceFake) GetWorkflowExecutionHistoryReverse(_ context.Context, in *workflowservice.GetWorkflowExecutionHistoryReverseRequest, _ ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
+	s.temporal.mu.Lock()
+	defer s.temporal.mu.Unlock()
+	if err := s.temporal.called("newest " + in.GetExecution().GetWorkflowId()); err != nil {
+		return nil, err
+	}
+	return &workflowservice.GetWorkflowExecutionHistoryReverseResponse{
+		History: &historypb.History{Events: s.temporal.find(in.GetExecution().GetWorkflowId()).newest},
+	}, nil
 }
 
 func (f *temporalFake) GetWorkflow(_ context.Context, id, _ string) client.WorkflowRun {

@@ -144,7 +144,7 @@ func labels(payload *commonpb.Payload) map[string]string {
 func (s *Service) alive(ctx context.Context, v View, described *workflowservice.DescribeWorkflowExecutionResponse) View {
 	task := described.GetPendingWorkflowTask()
 	if task.GetState() == enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED && time.Since(task.GetScheduledTime().AsTime()) > unserved {
-		v.WaitingFor = wordsNoWorker
+		v.WaitingFor, v.Cancelling = wordsNoWorker, s.asked(ctx, described.GetWorkflowExecutionInfo().GetExecution())
 		return v
 	}
 	query, cancel := context.WithTimeout(ctx, queryTimeout)
@@ -156,7 +156,7 @@ func (s *Service) alive(ctx context.Context, v View, described *workflowservice.
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			v.WaitingFor = wordsNoWorker
+			v.WaitingFor, v.Cancelling = wordsNoWorker, s.asked(ctx, described.GetWorkflowExecutionInfo().GetExecution())
 		}
 		return v
 	}
@@ -172,10 +172,7 @@ func (s *Service) alive(ctx context.Context, v View, described *workflowservice.
 	}
 	v.Times.WaitingAt, v.Times.RunningAt, v.Times.EndedAt = status.WaitingAt, status.RunningAt, status.EndedAt
 	if status.Cancel != nil {
-		v.Cancelling = strings.TrimSpace(status.Cancel.By + " " + status.Cancel.Reason)
-		if v.Cancelling == "" {
-			v.Cancelling = "asked for"
-		}
+		v.Cancelling = cancelWords(*status.Cancel)
 	}
 	// The outcome stands when nothing can change it any more, a moment before the
 	// workflow has told everybody and closes.

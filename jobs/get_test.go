@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
@@ -19,6 +21,35 @@ func (b *bundle) get(id string) View {
 	v, err := b.service.Get(b.Context(), id)
 	require.NoError(b, err)
 	return v
+}
+
+// Who asks for an end sees that it was asked for, though no worker has heard of it.
+func TestACancelThatNoWorkerHasTakenUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now())
+	signal := func(name string, input ...any) *historypb.HistoryEvent {
+		attributes := &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: name, Input: &commonpb.Payloads{}}
+		for _, value := range input {
+			attributes.Input.Payloads = append(attributes.Input.Payloads, payload(value))
+		}
+		return &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{WorkflowExecutionSignaledEventAttributes: attributes}}
+	}
+	native := &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionCancelRequestedEventAttributes{
+		WorkflowExecutionCancelRequestedEventAttributes: &historypb.WorkflowExecutionCancelRequestedEventAttributes{},
+	}}
+	for want, events := range map[string][]*historypb.HistoryEvent{
+		"":          {signal(workflows.SignalHint)},
+		"ana why":   {signal(workflows.SignalHint), signal(workflows.SignalCancel, workflows.CancelRequest{By: "ana", Reason: "why"})},
+		"asked for": {signal(workflows.SignalCancel, 7)},
+	} {
+		r.newest = events
+		v := b.get("api-1")
+		require.Equal(t, want, v.Cancelling)
+		require.Contains(t, v.WaitingFor, "no worker")
+	}
+	r.newest, r.scheduled = []*historypb.HistoryEvent{native}, time.Now().Add(-time.Minute)
+	require.Equal(t, "asked for", b.get("api-1").Cancelling)
 }
 
 func TestGetAnOpenJob(t *testing.T) {
