@@ -71,7 +71,7 @@ func submitCommand() *cobra.Command {
 				}
 			}
 			if err := upload(cmd, c, outgoing, spec.Cluster); err != nil {
-				return err
+				return names.inWords(err)
 			}
 			if key == "" {
 				key = client.NewKey()

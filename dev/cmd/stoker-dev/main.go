@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -130,8 +131,8 @@ func run(ctx context.Context, f flags) error {
 			fmt.Fprintln(os.Stderr, "stoker-dev: while stopping:", err)
 		}
 	}()
-	fmt.Printf("Stoker is ready after %.1f s: Temporal %s, Web UI %s, model-manage simulator %s\n",
-		time.Since(began).Seconds(), address(options.Ports.Temporal), page(options.Ports.WebUI), page(options.Ports.ModelManage))
+	fmt.Printf("Stoker is ready after %.1f s.\n\n", time.Since(began).Seconds())
+	sayWhere(options.Ports, f.parts)
 	if f.noSamples || len(f.parts) > 0 {
 		fmt.Println("Ctrl-C stops it.")
 		<-ctx.Done()
@@ -218,6 +219,28 @@ func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 func page(port int) string { return "http://" + address(port) }
 
+// sayWhere says where the parts listen, none standing for all of them, and how the
+// commands find an API that is not where they look for it.
+func sayWhere(ports stack.Ports, parts []string) {
+	for _, place := range []struct {
+		part        stack.Part
+		name, where string
+	}{
+		{stack.PartAPI, "API", page(ports.API)},
+		{stack.PartTemporal, "Temporal", address(ports.Temporal)},
+		{stack.PartTemporal, "Web UI", page(ports.WebUI)},
+		{stack.PartModelManage, "model-manage simulator", page(ports.ModelManage)},
+	} {
+		if len(parts) == 0 || slices.Contains(parts, string(place.part)) {
+			fmt.Printf("  %-24s%s\n", place.name, place.where)
+		}
+	}
+	if ports.API != stack.PortsAt(0).API && (len(parts) == 0 || slices.Contains(parts, string(stack.PartAPI))) {
+		fmt.Printf("The commands find it with   export STOKER_SERVER=%s\n", page(ports.API))
+	}
+	fmt.Println()
+}
+
 // lookAt says what there is to see and do.
 func lookAt(options stack.Options, jobs []samples.Sample) {
 	id := job.Key{Source: job.SourceModelManage, ID: jobs[0].ID()}.WorkflowID()
@@ -231,6 +254,9 @@ Look at
   the documents               %s/model-manage/api/jobs
   one document's revisions    %s/sim/jobs/%s/revisions
   the log                     %s
+With bin/stoker, in another terminal
+  every job                   bin/stoker list
+  one of your own             bin/stoker submit --wait dev/samples/jobs/wordcount.py "$PWD/README.md"
 With the temporal CLI
   show a job                  temporal workflow show%s --workflow-id %s
   cancel one by signal        temporal workflow signal%s --name cancel --workflow-id ID
