@@ -454,6 +454,11 @@ func FuzzRequests(f *testing.F) {
 	add(mm, 0, "POST", "/v1/model-manage/jobs/m%2F1", "", "")
 	add(root, 0, "POST", "/v1/clusters/local/drain", asks, `{"reason":"new\ndisks"}`)
 	add(root, 0, "POST", "/v1/clusters/local/resume", "", "")
+	add(nobody, 0, "OPTIONS", "/v1/clusters/local/drain", "", "")
+	add(nobody, 0, "PATCH", "/v1/jobs/api-1", "", "")
+	add(mm, 0, "HEAD", "/v1/jobs/api-1", "", "")
+	add(ana, 0, "HEAD", "/v1/jobs/api-2/logs?offset=-5", "", "")
+	add(ana, 0, "POST", "/v1/jobs/api-2/rerun?x=1", asks, `{"conf":{}}`)
 	add(nobody, 1, "GET", "/readyz", "", "")
 
 	w := newWhole(f)
@@ -483,6 +488,10 @@ func FuzzRequests(f *testing.F) {
 		caller, launched := userOf(r), w.temporal.launched
 		if caller == "bob" && strings.HasPrefix(r.URL.Path, "/v1/jobs/api-") {
 			require.GreaterOrEqual(t, got.Code, 400, "these are ana's: %s", got.Body)
+		}
+		if caller == "" && strings.HasPrefix(r.URL.Path, "/v1/") {
+			require.GreaterOrEqual(t, got.Code, 400, "nobody is let in: %s", got.Body)
+			require.Empty(t, got.Header().Get("Allow"), "nor told what there is")
 		}
 		sent, cut := received(raw)
 		require.LessOrEqual(t, len(launched), 1)

@@ -473,7 +473,7 @@ func setup(t *testing.T) *bundle {
 		clusters[name] = Cluster{Files: b.stores[name], Root: b.roots[name], Artifacts: b.roots[name] + "-artifacts", MaxArtifactBytes: 1000, Logs: b.logs[name]}
 		rules.Clusters[name] = jobspec.Cluster{}
 	}
-	rules.Clusters["lake"] = jobspec.Cluster{Spark: options.Cluster{Master: "yarn", DeployMode: "cluster"}}
+	rules.Clusters["lake"] = jobspec.Cluster{Spark: options.Cluster{Master: "yarn", DeployMode: "cluster", Profiles: []options.Profile{{Name: "big"}}}}
 	var err error
 	b.service, err = New(Options{
 		Client: b.temporal, Clusters: clusters, Rules: rules, Registry: b.registry, WebUI: "http://ui/", Logger: slog.New(slog.DiscardHandler),

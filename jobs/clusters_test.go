@@ -19,7 +19,7 @@ func TestClusters(t *testing.T) {
 	got, err := b.service.Clusters(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []ClusterView{
-		{Name: "lake", Default: true, Master: "yarn", DeployMode: "cluster", OpenJobs: 1}, {Name: "pond", DeployMode: "client", Workers: 2},
+		{Name: "lake", Default: true, Master: "yarn", DeployMode: "cluster", OpenJobs: 1, Profiles: []string{"big"}}, {Name: "pond", DeployMode: "client", Workers: 2},
 	}, got)
 	b.setDown(errDown)
 	_, err = b.service.Clusters(t.Context())

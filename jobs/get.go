@@ -91,6 +91,7 @@ func (s *Service) listed(info *workflowpb.WorkflowExecutionInfo) View {
 		Kind: job.Kind(text(attributes[workflows.AttributeKind.GetName()])), Name: text(info.GetMemo().GetFields()[workflows.MemoName]),
 		User: text(attributes[workflows.AttributeUser.GetName()]), Cluster: text(attributes[workflows.AttributeCluster.GetName()]),
 		Queue: text(attributes[workflows.AttributeQueue.GetName()]), Labels: labels(attributes[workflows.AttributeLabels.GetName()]),
+		Profile:       text(info.GetMemo().GetFields()[workflows.MemoProfile]),
 		Phase:         job.Phase(text(attributes[workflows.AttributePhase.GetName()])),
 		ApplicationID: text(attributes[workflows.AttributeApp.GetName()]),
 		Times:         Times{SubmittedAt: info.GetStartTime().AsTime()},
@@ -163,6 +164,9 @@ func (s *Service) alive(ctx context.Context, v View, described *workflowservice.
 	v.Phase, v.Attempt, v.WaitingFor, v.ClusterSays = status.Phase, status.Attempt, status.Obstacle, status.Observation.Raw
 	if status.Cluster != "" {
 		v.Cluster = status.Cluster
+	}
+	if status.Spec != nil && status.Spec.Profile != "" {
+		v.Profile = status.Spec.Profile // of jobs that did not come through the API, too
 	}
 	if status.Application != "" {
 		v.ApplicationID = status.Application

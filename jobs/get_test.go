@@ -86,6 +86,24 @@ func TestGetAnOpenJob(t *testing.T) {
 	require.Equal(t, at.Add(time.Second), v.Times.RunningAt)
 }
 
+// A job's profile is shown before any worker has looked at it, in lists too, and of jobs
+// from elsewhere once one has.
+func TestTheProfileOfAnOpenJob(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	submitted, _, err := b.service.Submit(t.Context(), Submission{User: "ana", Body: []byte(`{"file":"hdfs:/x.py","profile":"big"}`)})
+	require.NoError(t, err)
+	require.Equal(t, "big", submitted.Profile)
+	require.Equal(t, "big", b.get(submitted.ID).Profile)
+	page, err := b.service.List(t.Context(), Query{})
+	require.NoError(t, err)
+	require.Equal(t, "big", page.Jobs[0].Profile)
+	r := b.started("model-manage-1", time.Now())
+	require.Empty(t, b.get("model-manage-1").Profile)
+	r.view = &workflows.StatusView{Phase: job.PhaseRunning, Spec: &job.Spec{Profile: "wide"}}
+	require.Equal(t, "wide", b.get("model-manage-1").Profile)
+}
+
 // Between its record and its end a job is what its workflow says.
 func TestGetAJobThatIsAboutToEnd(t *testing.T) {
 	t.Parallel()

@@ -162,6 +162,10 @@ func startOptions(header job.Spec, digest string) client.StartWorkflowOptions {
 		workflows.AttributePhase.ValueSet(string(job.PhaseLoading)),
 		workflows.AttributeCluster.ValueSet(header.Cluster), workflows.AttributeKind.ValueSet(string(header.Kind)),
 	}
+	memo := map[string]any{workflows.MemoName: header.Name, workflows.MemoDigest: digest}
+	if header.Profile != "" {
+		memo[workflows.MemoProfile] = header.Profile
+	}
 	if header.User != "" {
 		set = append(set, workflows.AttributeUser.ValueSet(header.User))
 	}
@@ -176,7 +180,7 @@ func startOptions(header job.Spec, digest string) client.StartWorkflowOptions {
 		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{workflows.MemoName: header.Name, workflows.MemoDigest: digest},
+		Memo:                                     memo,
 		StaticSummary:                            job.Head(fmt.Sprintf("%s %s", header.Kind, header.Name), 200),
 		StaticDetails:                            details(header),
 		TypedSearchAttributes:                    temporal.NewSearchAttributes(set...),

@@ -15,8 +15,9 @@ const (
 
 // Keys of the memo with which the jobs of the API start.
 const (
-	MemoName   = "name"
-	MemoDigest = "digest"
+	MemoName    = "name"
+	MemoDigest  = "digest"
+	MemoProfile = "profile"
 )
 
 // QueueCentral serves workflows, LOAD and status reports.
