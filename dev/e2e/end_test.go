@@ -82,6 +82,9 @@ func (j *given) endsUnlaunched(status string) ended {
 		}
 	}
 	require.Zero(j, e.result.RunningAt)
+	if cluster, ok := e.in.Config.Clusters[e.result.Cluster]; ok {
+		require.FileExists(j, filepath.Join(cluster.Root+"-logs", e.key.Name(), "record.json"), "its end outlives Temporal's history")
+	}
 	for _, r := range e.revisions {
 		require.Contains(j, []any{created, status}, r.Document["jobStatus"])
 	}

@@ -69,7 +69,7 @@ func TestInvalidDocuments(t *testing.T) {
 		)}, problems: []string{
 			"job parameter stoker.wish: refused by rule stoker.*",
 			"job parameter --class: refused by rule --class: the program is the model",
-			`job parameter "--conf spark.jars.packages": refused by rule spark.jars.*: loads code`,
+			`job parameter "--conf spark.jars.packages": refused by rule spark.jars.*: downloads code`,
 			"job parameter --executor-memory:",
 			"job parameter --jars: refused", "job parameter --keytab: refused by rule --keytab: changes whom the job runs as",
 			"job parameter --properties-file: refused by rule --properties-file: reads files", "job parameter --wish: refused by rule -*",
