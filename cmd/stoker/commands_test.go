@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/client"
+	"github.com/stoker-spark/stoker/jobs"
 )
 
 func TestStatus(t *testing.T) {
@@ -342,6 +344,28 @@ func TestCompletion(t *testing.T) {
 	got := stoker(t, []string{"STOKER_SERVER=http://127.0.0.1:1"}, "__complete", "status", "")
 	require.Equal(t, ":36\n", got.stdout, "a server that is away leaves the line as it is")
 	require.Contains(t, stoker(t, nil, "completion", "bash").stdout, "__start_stoker")
+}
+
+// A table of jobs fits into a terminal, as far as that can be.
+func TestATableOfJobsIsAsNarrowAsTheTerminal(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 31, 12, 0, 59, 0, time.Local)
+	table := func(width int) []string {
+		rows := jobRows([]client.Job{{View: jobs.View{ID: "api-key-pmdb44et6hyfiiksuwexm8rb", Name: "mön premier\x1b score", User: "local", Cluster: "local", Phase: "running", Times: jobs.Times{SubmittedAt: at}}}}, at)
+		narrow(rows, width)
+		var b bytes.Buffer
+		require.NoError(t, printTable(&b, rows))
+		return strings.Split(b.String(), "\n")
+	}
+	require.Contains(t, table(200)[1], "mön premier score  local  local    running  2026-01-31 12:00:59  0s")
+	require.Contains(t, table(99)[1], "mön premier score  local  local    running  01-31 12:00  0s")
+	require.Contains(t, table(90)[1], "mön premier…  local")
+	require.Contains(t, table(20)[1], "mön pre…  local  local    running  01-31 12:00  0s")
+	for width := 85; width < 200; width++ {
+		for _, line := range table(width) {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
+		}
+	}
 }
 
 func TestJobRowsOfAJobWithoutTimes(t *testing.T) {

@@ -57,7 +57,11 @@ func listCommand() *cobra.Command {
 			if u.output.json() {
 				return printJSON(cmd, page)
 			}
-			if err := printTable(cmd.OutOrStdout(), jobRows(page.Jobs, now)); err != nil {
+			rows := jobRows(page.Jobs, now)
+			if t := terminalOf(cmd.OutOrStdout()); t != nil {
+				narrow(rows, t.width())
+			}
+			if err := printTable(cmd.OutOrStdout(), rows); err != nil {
 				return err
 			}
 			if page.Next != "" {
@@ -137,6 +141,37 @@ func jobRows(list []client.Job, now time.Time) [][]string {
 		rows = append(rows, []string{j.ID, job.Head(j.Name, 40), j.User, j.Cluster, state(j), moment(j.Times.SubmittedAt), length})
 	}
 	return rows
+}
+
+const (
+	columnName      = 1
+	columnSubmitted = 5
+	// leastName is how far a name is cut.
+	leastName = 8
+)
+
+// narrow takes from a table of jobs what a terminal has no room for: year and seconds of
+// the times, then the ends of long names.
+func narrow(rows [][]string, width int) {
+	over := tableWidth(rows) - width
+	if over <= 0 {
+		return
+	}
+	for _, row := range rows[1:] {
+		if t := row[columnSubmitted]; len(t) == len(time.DateTime) {
+			row[columnSubmitted] = t[len("2006-") : len(t)-len(":05")]
+		}
+	}
+	if over = tableWidth(rows) - width; over <= 0 {
+		return
+	}
+	longest := 0
+	for _, row := range rows {
+		longest = max(longest, columns(row[columnName]))
+	}
+	for _, row := range rows {
+		row[columnName] = fit(plainLine(row[columnName]), max(longest-over, leastName))
+	}
 }
 
 // state is how a job ended, else its phase.

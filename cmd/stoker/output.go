@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -48,9 +49,12 @@ func printJSON(cmd *cobra.Command, value any) error {
 	return encoder.Encode(value)
 }
 
+// columnGap is between the columns of a table.
+const columnGap = 2
+
 // printTable prints rows in columns, the first of them the head.
 func printTable(w io.Writer, rows [][]string) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(w, 0, 0, columnGap, ' ', 0)
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
@@ -61,6 +65,24 @@ func printTable(w io.Writer, rows [][]string) error {
 		}
 	}
 	return table.Flush()
+}
+
+// columns is how wide a cell is that printTable prints.
+func columns(cell string) int { return utf8.RuneCountInString(plainLine(cell)) }
+
+// tableWidth is how wide the lines of printTable are.
+func tableWidth(rows [][]string) int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], columns(cell))
+		}
+	}
+	total := -columnGap
+	for _, w := range widths {
+		total += w + columnGap
+	}
+	return total
 }
 
 // plain is a text from outside without what a terminal would take for commands.

@@ -18,8 +18,11 @@ type terminal struct {
 }
 
 // stderrTerminal is the command's stderr if it is a terminal, nil if not.
-func stderrTerminal(cmd *cobra.Command) *terminal {
-	file, ok := cmd.ErrOrStderr().(*os.File)
+func stderrTerminal(cmd *cobra.Command) *terminal { return terminalOf(cmd.ErrOrStderr()) }
+
+// terminalOf is a stream if it is a terminal, nil if not.
+func terminalOf(w io.Writer) *terminal {
+	file, ok := w.(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(file.Fd())) {
 		return nil
 	}

@@ -49,7 +49,7 @@ func sampleFiles(s *stack.Stack, state string) (store.Store, string, error) {
 // until each has ended; it returns how many did not end as expected. events, unless "",
 // is a file for how each ended.
 func showSamples(ctx context.Context, s *stack.Stack, state string, named []string, events string) ([]samples.Sample, int, error) {
-	prefix := "sample-" + time.Now().UTC().Format("20060102-150405")
+	prefix := "sample-" + time.Now().UTC().Format("0102-150405")
 	st, dir, err := sampleFiles(s, state)
 	if err != nil {
 		return nil, 0, err
