@@ -67,16 +67,13 @@ type uploading struct {
 	silence  time.Duration
 }
 
-// Read reads what has come within silence.
+// Read reads what has come within silence. At the body's end net/http takes the deadline
+// back, so that the store may take its time.
 func (u *uploading) Read(p []byte) (int, error) {
 	_ = u.deadline.SetReadDeadline(time.Now().Add(u.silence)) // some writers have none, as in tests
 	n, err := u.from.Read(p)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = fmt.Errorf("nothing came for %s", u.silence)
-	case errors.Is(err, io.EOF):
-		// While the store ends its part, the server listens whether the caller is there.
-		_ = u.deadline.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
