@@ -22,7 +22,7 @@ func (s *Sweep) orphans(ctx context.Context, cluster Cluster, reserved map[job.A
 	}
 	var found []Finding
 	for _, sighting := range sightings {
-		if reserved[sighting.Attempt] {
+		if reserved[sighting.Attempt] || sighting.Shared {
 			continue
 		}
 		// It may have been reserved since the directories were listed.

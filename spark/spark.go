@@ -131,6 +131,9 @@ type Sighting struct {
 	// Placed: the application is pending, but its driver has a place to run and may write
 	// logs there already.
 	Placed bool `json:"placed,omitempty"`
+	// Shared: the application does not say of which cluster of the installation it is, so
+	// it may have its directory in another one's root.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Reservation is the content of reservation.json: who may run as what.

@@ -526,7 +526,7 @@ func TestClaimedCommand(t *testing.T) {
 		Name: "n", Main: at + "/driver.py", Args: []string{"a b", "back\\\\slash {\\\n{"}, PyFiles: []string{at + "/sources.zip", "hdfs://other/x.py"},
 		Files: []string{at + "/job.json#job", "file:/abs/f", at + "/work/deep/a%20b#deep/a%20b"}, Jars: []string{}, Archives: []string{},
 		Options: job.Options{Conf: map[string]string{
-			"spark.yarn.tags":  strings.Join(append(attemptTags(b.attempt), c.m.clusterTag(), claimTag(reservation), "mine"), ","),
+			"spark.yarn.tags":  strings.Join(append(c.m.marks(b.attempt), claimTag(reservation), "mine"), ","),
 			"spark.yarn.queue": "ops", "spark.yarn.maxAppAttempts": "1", "spark.yarn.submit.waitAppCompletion": "false",
 			"spark.yarn.stagingDir": at, "spark.yarn.archive": "file:/r/spark.zip",
 			"spark.yarn.appMasterEnv.JAVA_HOME": "/jdk", "spark.executorEnv.JAVA_HOME": "/jdk",

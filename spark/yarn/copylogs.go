@@ -113,8 +113,7 @@ func (m *Manager) copier() (LogCopier, error) {
 	return copier, nil
 }
 
-// Live implements spark.Lister. What does not say of which cluster it is is left out: it
-// may have its directory in another one's root.
+// Live implements spark.Lister.
 func (m *Manager) Live(ctx context.Context) ([]spark.Sighting, error) {
 	got, err := m.cache.get(ctx, snapshotAge, false)
 	if err != nil {
@@ -122,8 +121,8 @@ func (m *Manager) Live(ctx context.Context) ([]spark.Sighting, error) {
 	}
 	var live []spark.Sighting
 	for _, app := range got.all {
-		if attempt, ok := attemptOf(app); ok && m.mine(app) && !app.State.Ended() {
-			live = append(live, sighting(attempt, app))
+		if attempt, ok := attemptOf(app); ok && !app.State.Ended() {
+			live = append(live, m.sighting(attempt, app))
 		}
 	}
 	return live, nil

@@ -2,6 +2,8 @@ package yarn
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,8 +54,21 @@ func TestApplicationsOfAnEarlierVersion(t *testing.T) {
 	require.Len(t, seen, 1)
 	live, err := b.open().Live(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, live)
+	require.Len(t, live, 1, "its logs are followed")
+	require.True(t, live[0].Shared)
 	require.Equal(t, job.CodeConflict, job.CodeOf(b.m.KillOrphan(t.Context(), b.attempt, id, "no directory")))
+}
+
+// YARN takes ten tags: five of a job, one of its launch, and these.
+func TestMarks(t *testing.T) {
+	b := setup(t)
+	for name, all := range map[string]bool{"j": true, "J-7": true, strings.Repeat("J", 120): false} {
+		attempt := job.AttemptOf(name, 1)
+		marks := b.m.marks(attempt)
+		require.Contains(t, marks, b.m.clusterTag())
+		require.Equal(t, all, slices.Contains(marks, b.m.formerTag()), name)
+		require.LessOrEqual(t, len(marks), 4)
+	}
 }
 
 func TestClusterTag(t *testing.T) {

@@ -2,6 +2,7 @@ package yarn
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -157,9 +158,10 @@ func (m *Manager) list(ctx context.Context, ended bool) ([]rm.Application, error
 	if ended {
 		states = append(endStates[:len(endStates):len(endStates)], liveStates...)
 	}
-	return m.opts.ResourceManager.List(ctx, rm.Filter{
+	apps, err := m.opts.ResourceManager.List(ctx, rm.Filter{
 		Tags: []string{m.clusterTag(), m.formerTag()}, DeSelects: rm.Lean, States: states,
 	})
+	return slices.DeleteFunc(apps, m.anothers), err
 }
 
 // Snapshot implements spark.Manager: what has ended is in the first snapshot, and
@@ -173,15 +175,15 @@ func (m *Manager) Snapshot(ctx context.Context) ([]spark.Sighting, error) {
 	for _, app := range apps {
 		attempt, ok := attemptOf(app)
 		if ok {
-			sightings = append(sightings, sighting(attempt, app))
+			sightings = append(sightings, m.sighting(attempt, app))
 		}
 	}
 	return sightings, nil
 }
 
 // sighting is what a list says of one application.
-func sighting(attempt job.Attempt, app rm.Application) spark.Sighting {
-	return spark.Sighting{Attempt: attempt, Application: app.ID, Observation: observation(app), Placed: placed(app)}
+func (m *Manager) sighting(attempt job.Attempt, app rm.Application) spark.Sighting {
+	return spark.Sighting{Attempt: attempt, Application: app.ID, Observation: observation(app), Placed: placed(app), Shared: !m.mine(app)}
 }
 
 // placed reports whether the application waits although its master has a container: a

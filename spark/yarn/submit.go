@@ -225,7 +225,7 @@ func (s *sending) build(ctx context.Context) (submission rm.SubmissionContext, e
 		var err error
 		submission, err = s.m.opts.Builder.Build(all, Request{
 			Application: s.reservation.Application, Launch: *s.launch, Dir: s.dir.path, Contents: s.held, User: s.m.opts.User,
-			Tags: append(attemptTags(s.attempt), s.m.clusterTag()), At: s.reservation.CreatedAt,
+			Tags: s.m.marks(s.attempt), At: s.reservation.CreatedAt,
 		})
 		return err
 	})

@@ -25,7 +25,7 @@ func claimTag(r spark.Reservation) string {
 
 // tags of a reservation's application.
 func (m *Manager) tags(r spark.Reservation) []string {
-	return append(attemptTags(r.Attempt), m.clusterTag(), claimTag(r))
+	return append(m.marks(r.Attempt), claimTag(r))
 }
 
 // findTagged looks for a reservation's application by its tag, in any state; ok is

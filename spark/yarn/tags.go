@@ -39,8 +39,9 @@ func ClusterTag(installation, cluster string) string {
 
 func (m *Manager) clusterTag() string { return ClusterTag(m.opts.Installation, m.opts.Cluster) }
 
-// formerTag marked the applications of all clusters of an installation. Those that have a
-// directory here are still ours.
+// formerTag marks the applications of all clusters of an installation: for people, and for
+// workers of a version that knows no other. Those that have no other but have a directory
+// here are ours.
 func (m *Manager) formerTag() string {
 	name := m.opts.Installation
 	if !plainTag(name) || len(options.TagPrefix)+len(name) > maxTag {
@@ -50,9 +51,26 @@ func (m *Manager) formerTag() string {
 	return options.TagPrefix + name
 }
 
+// marks say whose an attempt's application is. YARN takes ten tags, of which a job may
+// have five and its launch one: one with a long name does without the one for all clusters.
+func (m *Manager) marks(attempt job.Attempt) []string {
+	tags := append(attemptTags(attempt), m.clusterTag())
+	if len(tags) > 3 {
+		return tags
+	}
+	return append(tags, m.formerTag())
+}
+
 // mine reports whether an application says of itself that it is of this cluster and
 // installation.
 func (m *Manager) mine(app rm.Application) bool { return slices.Contains(app.Tags, m.clusterTag()) }
+
+// anothers reports whether an application says that it is of another cluster.
+func (m *Manager) anothers(app rm.Application) bool {
+	return !m.mine(app) && slices.ContainsFunc(app.Tags, func(tag string) bool {
+		return strings.HasPrefix(tag, options.TagPrefix) && strings.Contains(tag, ":")
+	})
+}
 
 // attemptTags name the attempt that an application belongs to.
 func attemptTags(attempt job.Attempt) []string {

@@ -128,6 +128,7 @@ var labelled = one{
 	options: []string{"--queue", "batch"},
 	fields:  func(in *submission.Input) { in.Queue = "batch" },
 	conf:    map[string]string{"spark.yarn.am.nodeLabelExpression": label, "spark.yarn.executor.nodeLabelExpression": label},
+	differs: []string{"- .2.17.4 "}, // how many masters are to be started yet, when it is read
 }
 
 const label = "labelled"
