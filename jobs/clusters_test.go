@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stoker-spark/stoker/job"
+	"github.com/stoker-spark/stoker/workflows"
 )
 
 func TestClusters(t *testing.T) {
@@ -69,7 +71,7 @@ func TestLogsOfAnAttemptThatHasNotBegun(t *testing.T) {
 	}
 	require.NoError(t, ask(2, 2))
 	b.code(job.CodeNotFound, ask(2, 3))
-	// While no worker answers, what was written tells.
+	// Of a job that is closed, where nobody knows how many there were, what was written tells.
 	require.NoError(t, ask(0, 1))
 	b.code(job.CodeNotFound, ask(0, 2))
 	logs, err := b.logs["lake"].Attempt(job.AttemptOf("api-1", 2))
@@ -81,4 +83,23 @@ func TestLogsOfAnAttemptThatHasNotBegun(t *testing.T) {
 	require.NoError(t, ask(0, 2))
 	b.stores["lake"].set(func(string) error { return errors.New("connection refused") })
 	b.code(job.CodeUnavailable, ask(0, 2))
+}
+
+// Who follows a log may have heard of its attempt from a worker that is away by now.
+func TestLogsOfAnAttemptWhileNoWorkerAnswers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.started("api-1", time.Now())
+	log, err := b.service.Log(t.Context(), b.get("api-1"), 2, "stdout")
+	require.NoError(t, err)
+	_, size, err := log.Open(t.Context(), 0)
+	require.NoError(t, err)
+	require.Zero(t, size)
+	finished, _, err := log.Finished(t.Context())
+	require.NoError(t, err)
+	require.False(t, finished)
+
+	r.view = &workflows.StatusView{Phase: job.PhaseRunning, Attempt: 1}
+	_, err = b.service.Log(t.Context(), b.get("api-1"), 2, "stdout")
+	b.code(job.CodeNotFound, err)
 }

@@ -20,7 +20,8 @@ type Log struct {
 var streamOfApplication = regexp.MustCompile(`^std(out|err)(\.[1-9][0-9]*)?$`)
 
 // Log opens a stream, "stdout" or "stderr", of a job as Get returned it, of an attempt;
-// 0 is the last one. The first is there before it has begun, a further one is not.
+// 0 is the last one. The first is there before it has begun, a further one is not; of an
+// open job that no worker answers for, every one may have begun.
 func (s *Service) Log(ctx context.Context, v View, attempt int, stream string) (*Log, error) {
 	cluster, ok := s.options.Clusters[v.Cluster]
 	if !ok {
@@ -40,9 +41,10 @@ func (s *Service) Log(ctx context.Context, v View, attempt int, stream string) (
 	if err != nil || !streamOfApplication.MatchString(stream) {
 		return nil, job.Invalid("there is no such log", []string{"stream: must be stdout or stderr"})
 	}
-	begun := attempt <= max(v.Attempt, 1)
-	if v.Attempt == 0 && !begun {
-		// No worker has said how many there were. One that has written is there.
+	uncounted := v.Attempt == 0 // no worker has said how many there were
+	begun := attempt <= max(v.Attempt, 1) || uncounted && v.open
+	if uncounted && !begun {
+		// One that has written is there.
 		streams, err := logs.Streams(ctx)
 		if err != nil {
 			return nil, err
