@@ -15,8 +15,8 @@ import (
 // no worker takes up.
 const askedEvents = 100
 
-// asked says who asked for the end of a job that no worker answers for, "" if nobody did as
-// far as can be told.
+// asked says who asked first for the end of a job that no worker answers for, "" if nobody
+// did as far as can be told. Who asks later changes nothing.
 func (s *Service) asked(ctx context.Context, execution *commonpb.WorkflowExecution) string {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -26,9 +26,11 @@ func (s *Service) asked(ctx context.Context, execution *commonpb.WorkflowExecuti
 	if err != nil {
 		return "" // it decides nothing
 	}
+	first := ""
 	for _, event := range newest.GetHistory().GetEvents() {
 		if event.GetWorkflowExecutionCancelRequestedEventAttributes() != nil {
-			return cancelWords(workflows.CancelRequest{})
+			first = cancelWords(workflows.CancelRequest{})
+			continue
 		}
 		signal := event.GetWorkflowExecutionSignaledEventAttributes()
 		if signal.GetSignalName() != workflows.SignalCancel {
@@ -36,9 +38,9 @@ func (s *Service) asked(ctx context.Context, execution *commonpb.WorkflowExecuti
 		}
 		var request workflows.CancelRequest
 		_ = converter.GetDefaultDataConverter().FromPayloads(signal.GetInput(), &request) // any payload cancels
-		return cancelWords(request)
+		first = cancelWords(request)
 	}
-	return ""
+	return first
 }
 
 // cancelWords are a View's Cancelling.

@@ -42,6 +42,10 @@ func TestACancelThatNoWorkerHasTakenUp(t *testing.T) {
 		"":          {signal(workflows.SignalHint)},
 		"ana why":   {signal(workflows.SignalHint), signal(workflows.SignalCancel, workflows.CancelRequest{By: "ana", Reason: "why"})},
 		"asked for": {signal(workflows.SignalCancel, 7)},
+		"ana first": { // the newest stand first
+			native, signal(workflows.SignalCancel, workflows.CancelRequest{By: "bob", Reason: "later"}), signal(workflows.SignalHint),
+			signal(workflows.SignalCancel, workflows.CancelRequest{By: "ana", Reason: "first"}), signal(workflows.SignalHint),
+		},
 	} {
 		r.newest = events
 		v := b.get("api-1")
