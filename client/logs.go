@@ -30,7 +30,7 @@ type LogEnd struct {
 	// Begin and Offset are of the first byte and of the one behind the last.
 	Begin, Offset int64
 	// Finished: nothing more will come. A log that is followed ends without it if its
-	// rest was never saved.
+	// rest was never saved when the job was done, or its next attempt had begun.
 	Finished bool
 	// Missing says what could not be saved, "" for nothing.
 	Missing string
@@ -76,6 +76,11 @@ func (l *logReader) run(ctx context.Context) error {
 		found, err := l.client.Get(ctx, l.request.Job)
 		if err != nil {
 			return err
+		}
+		if l.request.Attempt > 0 && found.Attempt > l.request.Attempt {
+			// Nobody saves more of this one. What came since it was read is its rest.
+			l.request.Follow = false
+			continue
 		}
 		switch {
 		case found.Phase != job.PhaseDone:

@@ -31,11 +31,13 @@ type logServer struct {
 	text     []byte
 	finished bool
 	done     bool
+	attempt  int
 	// spoil an answer: how many bytes to send before what happens then; nil for none.
 	spoil func(request int, left int) (bytes int, then func(w http.ResponseWriter, r *http.Request))
 
 	requests int
 	offsets  []string
+	follows  []string
 }
 
 func (s *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,11 +48,12 @@ func (s *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.done {
 			phase = "done"
 		}
-		sayJSON(w, 200, fmt.Sprintf(`{"id":"api-1","phase":%q,"outcome":null}`, phase))
+		sayJSON(w, 200, fmt.Sprintf(`{"id":"api-1","phase":%q,"outcome":null,"attempt":%d}`, phase, s.attempt))
 		return
 	}
 	s.requests++
 	s.offsets = append(s.offsets, r.URL.Query().Get("offset"))
+	s.follows = append(s.follows, r.URL.Query().Get("follow"))
 	offset, _ := strconv.Atoi(r.URL.Query().Get("offset")) // the client's own
 	if offset < 0 {
 		offset = max(0, len(s.text)+offset)
@@ -172,6 +175,25 @@ func TestFollowEndsWhereALogWasNeverSaved(t *testing.T) {
 	require.Equal(t, string(s.text), text)
 	require.False(t, end.Finished)
 	require.Equal(t, 2, s.requests, "its rest may come a moment after the job is done")
+}
+
+// The last look at an attempt's log takes what came since, and waits for no more.
+func TestFollowEndsWhereTheNextAttemptHasBegun(t *testing.T) {
+	t.Parallel()
+	all := manyLines(5)
+	s := &logServer{text: all[:20], attempt: 1}
+	s.spoil = func(request, left int) (int, func(http.ResponseWriter, *http.Request)) {
+		if request == 2 {
+			s.attempt = 2
+			return left, func(http.ResponseWriter, *http.Request) { s.text = all }
+		}
+		return left, ends
+	}
+	text, end, _, err := followed(t, s, LogRequest{Follow: true, Attempt: 1})
+	require.NoError(t, err)
+	require.Equal(t, string(all), text)
+	require.Equal(t, LogEnd{Offset: int64(len(all))}, end)
+	require.Equal(t, []string{"true", "true", ""}, s.follows)
 }
 
 // A connection that carries nothing may be dead, so it is made anew.
