@@ -119,6 +119,12 @@ const wordsInterrupted = "its workflow was terminated, so nobody follows it: Swe
 
 const wordsNoResult = "its workflow ended without saying how: look at its history"
 
+// Abandoned reports whether the job's workflow has closed without an outcome, so that
+// nothing goes on by itself; WaitingFor says what can be done.
+func (v View) Abandoned() bool {
+	return !v.Ended() && (v.WaitingFor == wordsInterrupted || v.WaitingFor == wordsNoResult)
+}
+
 func text(payload *commonpb.Payload) string {
 	var value string
 	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &value) != nil {

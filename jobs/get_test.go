@@ -63,6 +63,7 @@ func TestGetAnOpenJob(t *testing.T) {
 	r := b.started("api-1", at)
 	v := b.get("api-1")
 	require.Equal(t, "no worker serves queue spark: the job goes on when one does", v.WaitingFor)
+	require.False(t, v.Abandoned())
 	require.Equal(t, job.PhaseRunning, v.Phase, "what visibility knows")
 	require.Equal(t, map[string]string{"a": "b"}, v.Labels)
 	require.Nil(t, v.Outcome)
@@ -169,6 +170,7 @@ func TestGetAJobThatWasTerminated(t *testing.T) {
 	v := b.get("api-1")
 	require.Nil(t, v.Outcome, "nobody knows yet")
 	require.Contains(t, v.WaitingFor, "terminated")
+	require.True(t, v.Abandoned())
 
 	// A reset has left the record of the run before, which says nothing of this one.
 	before := r.recordOf(job.ResultSucceeded)
@@ -182,6 +184,7 @@ func TestGetAJobThatWasTerminated(t *testing.T) {
 	v = b.get("api-1")
 	require.Equal(t, job.ResultFailed, v.Outcome.Result)
 	require.Empty(t, v.WaitingFor)
+	require.False(t, v.Abandoned())
 }
 
 func TestGetAWorkflowThatEndedWithoutAResult(t *testing.T) {

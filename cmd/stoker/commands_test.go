@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,6 +223,60 @@ func TestTheNextAttemptIsFollowed(t *testing.T) {
 	require.Equal(t, "attempt 2\n", got.stdout)
 	require.Empty(t, got.stderr)
 	require.Contains(t, stoker(t, newFakeAPI(t).env(), "logs", "-f", "api-1").stderr, "there is no job")
+}
+
+// A log that was never saved does not keep who follows from the next attempt.
+func TestTheNextAttemptIsFollowedAfterALogThatWasNeverSaved(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	f.override = func(w http.ResponseWriter, r *http.Request) bool {
+		text := "attempt " + r.URL.Query().Get("attempt") + "\n"
+		f.logs["stdout"] = text
+		if text != "attempt 1\n" {
+			return false
+		}
+		offset, _ := strconv.Atoi(r.URL.Query().Get("offset")) // the client's own
+		w.Header().Set("Stoker-Log-Offset", strconv.Itoa(offset))
+		answer(w, 200, "application/octet-stream", text[offset:])
+		return true
+	}
+	f.looks = []string{running + `,"attempt":1`, running + `,"attempt":2`, running + `,"attempt":2`, succeeded + `,"attempt":2`}
+	got := stoker(t, f.env(), "logs", "-f", "api-1")
+	require.Zero(t, got.code, got.stderr)
+	require.Equal(t, "attempt 1\nattempt 2\n", got.stdout)
+	require.Equal(t, "note: this log was never saved whole; what was there is above\nnote: attempt 1 has ended; attempt 2 follows\n", got.stderr)
+}
+
+// A job that nobody goes on with has no further log to wait for.
+func TestTheLogOfAnAbandonedJobEnds(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	f.logs["stdout"] = "text\n"
+	waits := running + `,"attempt":1,"waitingFor":"a slot"`
+	f.looks = append(slices.Repeat([]string{waits}, 8),
+		running+`,"waitingFor":"its workflow was terminated, so nobody follows it: Sweep ends it, or \"stoker admin sweep\""`)
+	got := stoker(t, f.env(), "logs", "-f", "api-1")
+	require.Zero(t, got.code, got.stderr)
+	require.Equal(t, "text\n", got.stdout)
+	require.Equal(t, "note: this log is complete, job api-1 is not: it is running, waits: a slot\n"+
+		"note: this log is complete, but how job api-1 ended is not known: its workflow was terminated, so nobody follows it: "+
+		"Sweep ends it, or \"stoker admin sweep\"\n", got.stderr)
+}
+
+// Lines of a log say whose they are although nobody named an attempt.
+func TestJSONLinesOfTheLastAttempt(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	f.logs["stdout"] = "text\n"
+	f.looks = []string{succeeded + `,"attempt":3`}
+	for _, args := range [][]string{nil, {"--tail", "1"}} {
+		got := stoker(t, f.env(), append([]string{"logs", "api-1", "-o", "json"}, args...)...)
+		require.Zero(t, got.code, got.stderr)
+		require.JSONEq(t, `{"stream":"stdout","attempt":3,"offset":0,"text":"text\n"}`, got.stdout)
+	}
+	for _, request := range f.seen() {
+		require.True(t, !strings.Contains(request, "/logs") || strings.Contains(request, "attempt=3"), request)
+	}
 }
 
 func TestWordsThatHaveNoPlaceAreNamed(t *testing.T) {

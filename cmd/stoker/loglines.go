@@ -30,7 +30,7 @@ type logLine struct {
 type logLines struct {
 	out    io.Writer
 	stream string
-	// attempt counts from 1; 0 is one that nobody has named.
+	// attempt counts from 1.
 	attempt int
 	// offset of the first byte of rest in the log.
 	offset int64

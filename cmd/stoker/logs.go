@@ -48,7 +48,13 @@ func logsCommand() *cobra.Command {
 				c = c.Patient(followPatience)
 			}
 			p := &logPrinter{cmd: cmd, client: c, request: request, tail: tail, json: u.output.json()}
-			if request.Follow && request.Attempt == 0 {
+			if request.Attempt > 0 || !request.Follow && !p.json {
+				return p.print()
+			}
+			if err := p.nameAttempt(); err != nil {
+				return err
+			}
+			if request.Follow {
 				return p.followAttempts()
 			}
 			return p.print()
@@ -106,18 +112,20 @@ func (p *logPrinter) print() error {
 	if end.Missing != "" {
 		p.cmd.PrintErrf("note: not all of the log could be saved: %s\n", plainLine(end.Missing))
 	} else if p.request.Follow && !end.Finished {
-		p.cmd.PrintErrln("note: the job is done, but its log was never saved whole; what was there is above")
+		p.cmd.PrintErrln("note: this log was never saved whole; what was there is above")
 	}
 	return nil
 }
 
-// followAttempts prints the log of the present attempt and of those that follow it.
-func (p *logPrinter) followAttempts() error {
+// nameAttempt asks for the last attempt.
+func (p *logPrinter) nameAttempt() error {
 	found, err := p.client.Get(p.cmd.Context(), p.request.Job)
-	if err != nil {
-		return err
-	}
 	p.request.Attempt = max(found.Attempt, 1)
+	return err
+}
+
+// followAttempts prints the log of an attempt and of those that follow it.
+func (p *logPrinter) followAttempts() error {
 	for {
 		if err := p.print(); err != nil {
 			return err
@@ -131,8 +139,8 @@ func (p *logPrinter) followAttempts() error {
 	}
 }
 
-// attemptAfter waits until the job has ended, or another attempt, which it returns, has
-// begun.
+// attemptAfter waits until the job has ended, or nobody goes on with it, or another attempt,
+// which it returns, has begun.
 func (p *logPrinter) attemptAfter() (int, error) {
 	began, said := time.Now(), false
 	for {
@@ -144,9 +152,12 @@ func (p *logPrinter) attemptAfter() (int, error) {
 			return p.request.Attempt + 1, nil
 		case found.Outcome != nil || found.Phase == job.PhaseDone:
 			return 0, nil
+		case found.Abandoned():
+			p.cmd.PrintErrf("note: this log is complete, but how job %s ended is not known: %s\n", plainLine(found.ID), plainLine(found.WaitingFor))
+			return 0, nil
 		case !said && time.Since(began) > settleQuietly:
 			said = true
-			p.cmd.PrintErrf("note: this log is complete, job %s is not: it is %s\n", plainLine(found.ID), plainLine(string(found.Phase)))
+			p.cmd.PrintErrf("note: this log is complete, job %s is not: it is %s\n", plainLine(found.ID), plainLine(stateWords(found)))
 		}
 		select {
 		case <-p.cmd.Context().Done():

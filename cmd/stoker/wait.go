@@ -185,10 +185,16 @@ func (w *waiting) words() string {
 		return ""
 	case w.why != nil:
 		return "the server does not answer: " + w.why.Error()
-	case w.job.WaitingFor != "":
-		return string(w.job.Phase) + ", waits: " + w.job.WaitingFor
 	}
-	return string(w.job.Phase)
+	return stateWords(w.job)
+}
+
+// stateWords are the phase of a job, and what it waits for.
+func stateWords(j client.Job) string {
+	if j.WaitingFor != "" {
+		return string(j.Phase) + ", waits: " + j.WaitingFor
+	}
+	return string(j.Phase)
 }
 
 // line is the live line.
