@@ -111,8 +111,9 @@ func (s *Sweep) over(ctx context.Context, cluster Cluster, attempts []job.Attemp
 	return !state.Found || time.Since(state.ClosedAt) >= keep, nil
 }
 
-// keepUnfinished is how long an upload that nobody finished lies beside its name. One that
-// goes on is written to.
+// keepUnfinished is how long an upload that nobody finished lies beside its name. HDFS keeps
+// no time of a file's writes but its first and its last, so one that goes on looks as old as
+// it is: the API cuts off each that takes half as long.
 const keepUnfinished = 24 * time.Hour
 
 // expireArtifacts deletes the uploads that were not used for a while, 0 for none, and what

@@ -437,7 +437,7 @@ func TestSweepExpiresMarkers(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(b.root, "model-manage-forgotten"))
 }
 
-// An API that is killed leaves what it had of an upload; one that goes on is written to.
+// An API that is killed leaves what it had of an upload; one that goes on is younger.
 func TestSweepDeletesUnfinishedUploads(t *testing.T) {
 	t.Parallel()
 	for _, keep := range []time.Duration{0, 100 * time.Hour} {

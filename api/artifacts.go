@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,22 +61,48 @@ func (s *Server) hasArtifact(c echo.Context) error {
 // uploadSilence is how long a caller may send nothing of a file that it uploads.
 const uploadSilence = time.Minute
 
-// uploading is a body that may take as long as it likes while something comes.
+// uploadTime is how long an upload may take in all. It is below what Sweep keeps an
+// unfinished one for, by which it tells those that nobody writes to any more.
+const uploadTime = 12 * time.Hour
+
+// uploading is a body that may take until its end while something comes.
 type uploading struct {
 	from     io.Reader
 	deadline *http.ResponseController
 	silence  time.Duration
+	until    time.Time
 }
 
-// Read reads what has come within silence. At the body's end net/http takes the deadline
-// back, so that the store may take its time.
+// Read reads what has come within silence. The body's end takes the deadline back, so that
+// the store may take its time: net/http reads on behind it, and would end the request's
+// context with the deadline. By itself it takes it back only where there was a body.
 func (u *uploading) Read(p []byte) (int, error) {
-	_ = u.deadline.SetReadDeadline(time.Now().Add(u.silence)) // some writers have none, as in tests
+	at := time.Now().Add(u.silence)
+	if u.until.Before(at) {
+		at = u.until
+	}
+	_ = u.deadline.SetReadDeadline(at) // some writers have none, as in tests
 	n, err := u.from.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = u.deadline.SetReadDeadline(time.Time{}) // as above
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = fmt.Errorf("nothing came for %s", u.silence)
 	}
 	return n, err
+}
+
+// receive stores a file that comes, within uploadTime.
+func (s *Server) receive(c echo.Context, cluster string, artifact jobspec.Artifact) (int64, error) {
+	until := time.Now().Add(s.uploadTime)
+	ctx, cancel := context.WithDeadline(c.Request().Context(), until)
+	defer cancel()
+	content := &uploading{c.Request().Body, http.NewResponseController(c.Response()), s.uploadSilence, until}
+	size, err := s.options.Jobs.PutArtifact(ctx, cluster, artifact, c.Request().ContentLength, content)
+	if err != nil && !time.Now().Before(until) {
+		return size, refuse(http.StatusBadRequest, "the upload was cut off: it took more than %s; send it again over a faster line", s.uploadTime)
+	}
+	return size, err
 }
 
 // putArtifact takes a file. One that is there already is not read again.
@@ -92,8 +119,7 @@ func (s *Server) putArtifact(c echo.Context) error {
 	}
 	if !there {
 		status = http.StatusCreated
-		content := &uploading{c.Request().Body, http.NewResponseController(c.Response()), s.uploadSilence}
-		if size, err = s.options.Jobs.PutArtifact(ctx, cluster, artifact, c.Request().ContentLength, content); err != nil {
+		if size, err = s.receive(c, cluster, artifact); err != nil {
 			return err
 		}
 	}

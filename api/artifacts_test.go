@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -180,43 +181,81 @@ func TestAnUploadThatIsCutOffLeavesNothing(t *testing.T) {
 // A store that takes its time to keep what it was sent is no silence of the caller's.
 func TestAStoreMayBeSlowToKeepAnUpload(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.server.uploadSilence = 100 * time.Millisecond
-	b.jobs.putArtifact = func(ctx context.Context, _ string, _ jobspec.Artifact, _ int64, content io.Reader) (int64, error) {
-		data, err := io.ReadAll(content)
-		if err != nil {
-			return 0, err
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(400 * time.Millisecond):
-			return int64(len(data)), nil
-		}
+	for name, sent := range map[string]string{"file": "x", "empty file": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.server.uploadSilence = time.Second
+			b.client.Transport = b.client.Transport.(recorder).next // which sends no lengths
+			b.jobs.putArtifact = func(ctx context.Context, _ string, _ jobspec.Artifact, size int64, content io.Reader) (int64, error) {
+				if size != int64(len(sent)) {
+					return 0, fmt.Errorf("the length was announced as %d", size)
+				}
+				data, err := io.ReadAll(content)
+				if err != nil {
+					return 0, err
+				}
+				select {
+				case <-ctx.Done():
+					return 0, ctx.Err()
+				case <-time.After(3 * b.server.uploadSilence):
+					return int64(len(data)), nil
+				}
+			}
+			got := b.put(sum(sent), "a.py", strings.NewReader(sent))
+			require.Equal(t, http.StatusCreated, got.StatusCode, got.body)
+		})
 	}
-	require.Equal(t, http.StatusCreated, b.put(sum("x"), "a.py", strings.NewReader("x")).StatusCode)
+}
+
+// dripping is a body of which a byte comes now and then, for ever or up to a length.
+func dripping(t *testing.T, length int) io.Reader {
+	t.Helper()
+	content, feed := io.Pipe()
+	t.Cleanup(func() { _ = content.Close() }) // ends the feed
+	go func() {
+		for n := 0; length == 0 || n < length; n++ {
+			time.Sleep(50 * time.Millisecond)
+			if _, err := feed.Write([]byte("x")); err != nil {
+				return
+			}
+		}
+		_ = feed.Close() // the test sees what comes
+	}()
+	return content
 }
 
 // A caller that sends nothing any more is let go; one that is slow is not.
 func TestAnUploadThatStandsStillIsCutOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.server.uploadSilence = 300 * time.Millisecond
-	slow, feed := io.Pipe()
-	go func() {
-		for range 5 {
-			time.Sleep(100 * time.Millisecond)
-			_, _ = feed.Write([]byte("x")) // the test sees what comes
-		}
-		_ = feed.Close()
-	}()
-	got := b.put(sum("xxxxx"), "a.py", slow)
+	b.server.uploadSilence = 3 * time.Second
+	slow := strings.Repeat("x", 80) // longer than the silence
+	got := b.put(sum(slow), "a.py", dripping(t, len(slow)))
 	require.Equal(t, http.StatusCreated, got.StatusCode, got.body)
 
 	still, feed := io.Pipe()
 	defer func() { _ = feed.Close() }()
 	go func() { _, _ = feed.Write([]byte("y")) }()
 	p := b.problem(b.put(sum("yy"), "a.py", still), http.StatusBadRequest)
-	require.Equal(t, "the upload was cut off after 1 bytes: nothing came for 300ms; send it again", p.Detail)
+	require.Equal(t, "the upload was cut off after 1 bytes: nothing came for 3s; send it again", p.Detail)
 	require.Len(t, b.uploads(), 1)
+}
+
+// What goes on for longer than Sweep believes would be deleted under the writer.
+func TestAnUploadThatTakesTooLongIsCutOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.server.uploadTime = 500 * time.Millisecond
+	const want = "the upload was cut off: it took more than 500ms; send it again over a faster line"
+	p := b.problem(b.put(sum("x"), "a.py", dripping(t, 0)), http.StatusBadRequest)
+	require.Equal(t, want, p.Detail)
+	require.Empty(t, b.uploads())
+
+	b.jobs.putArtifact = func(ctx context.Context, _ string, _ jobspec.Artifact, _ int64, _ io.Reader) (int64, error) {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	p = b.problem(b.put(sum("x"), "a.py", strings.NewReader("x")), http.StatusBadRequest)
+	require.Equal(t, want, p.Detail)
 }

@@ -49,17 +49,22 @@ func (s *Server) metrics(c echo.Context) error {
 // bodyTime bounds how long a body other than a file may take to come in.
 const bodyTime = 30 * time.Second
 
-// body reads a JSON body, of at most maxBody bytes.
-func body(c echo.Context) ([]byte, error) {
-	r := c.Request()
-	if kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || kind != echo.MIMEApplicationJSON {
-		return nil, refuse(http.StatusUnsupportedMediaType, "the body must be application/json")
+// announcedJSON refuses a body that is said to be something else.
+func announcedJSON(c echo.Context) error {
+	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationJSON {
+		return refuse(http.StatusUnsupportedMediaType, "the body must be application/json")
 	}
+	return nil
+}
+
+// body reads a body of at most maxBody bytes.
+func body(c echo.Context) ([]byte, error) {
 	// Some writers have no deadlines, as in tests.
 	reading := http.NewResponseController(c.Response())
 	_ = reading.SetReadDeadline(time.Now().Add(bodyTime))
 	defer func() { _ = reading.SetReadDeadline(time.Time{}) }()
-	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -74,6 +79,9 @@ func (s *Server) submit(c echo.Context) error {
 	keys := c.Request().Header.Values("Idempotency-Key")
 	if len(keys) > 1 {
 		return refuse(http.StatusBadRequest, "Idempotency-Key: is given %d times", len(keys))
+	}
+	if err := announcedJSON(c); err != nil {
+		return err
 	}
 	data, err := body(c)
 	if err != nil {
@@ -293,12 +301,17 @@ type Reason struct {
 }
 
 // optionalBody reads the body of a request that may have none into a pointer to a struct.
+// No bytes are none, whatever the headers say: some clients send chunks without knowing
+// that there is nothing to send.
 func optionalBody(c echo.Context, into any) error {
 	if c.Request().ContentLength == 0 {
 		return nil
 	}
 	data, err := body(c)
-	if err != nil {
+	if err != nil || len(data) == 0 {
+		return err
+	}
+	if err := announcedJSON(c); err != nil {
 		return err
 	}
 	return jobspec.Decode(data, into)

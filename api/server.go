@@ -67,8 +67,8 @@ type Server struct {
 	ready    *readiness
 	// stopping ends what would go on for ever.
 	stopping chan struct{}
-	// uploadSilence is the constant, but in tests.
-	uploadSilence time.Duration
+	// uploadSilence and uploadTime are the constants, but in tests.
+	uploadSilence, uploadTime time.Duration
 }
 
 // maxBody bounds every body but an artifact's, in bytes.
@@ -88,7 +88,8 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, users: users, limits: newLimits(o.RatePerSecond, o.Burst), follows: newFollows(),
-		requests: newRequestMetrics(o.Metrics), ready: newReadiness(), stopping: make(chan struct{}), uploadSilence: uploadSilence,
+		requests: newRequestMetrics(o.Metrics), ready: newReadiness(), stopping: make(chan struct{}),
+		uploadSilence: uploadSilence, uploadTime: uploadTime,
 	}
 	s.echo = echo.New()
 	s.echo.HideBanner, s.echo.HidePort = true, true

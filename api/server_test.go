@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -399,6 +400,8 @@ func TestUsersFile(t *testing.T) {
 		"token's place": {"users: [{name: a, roles: [user], tokens: hunter2hunter2}]", "cannot unmarshal"},
 		"token as role": {"users: [{name: a, roles: [hunter2hunter2hunter2hunter2hunter2], tokens: ['" + digest + "']}]", `users[0].roles: there is no "…"`},
 		"token as name": {"users: [{name: '+hunter2hunter2hunter2hunter2hunter2', roles: [user], tokens: ['" + digest + "']}]", "users[0].name: must be"},
+		"names, twice":  {"users: [{name: hunter2hunter2hunter2hunter2hunter2, roles: [user], tokens: ['" + digest + "']}, {name: hunter2hunter2hunter2hunter2hunter2, roles: [user], tokens: ['" + TokenDigest("u") + "']}]", "users[1].name: … is there twice"},
+		"name's token":  {"users: [{name: hunter2hunter2hunter2hunter2hunter2, roles: [user], tokens: ['" + digest + "']}, {name: b, roles: [user], tokens: ['" + digest + "']}]", "users[1].tokens[0]: belongs to … already"},
 		"token as key":  {"users:\n- name: a\n  hunter2hunter2hunter2hunter2hunter2: x", "line 3: field … not found"},
 		"token, twice":  {"users:\n- hunter2hunter2hunter2hunter2hunter2: x\n  hunter2hunter2hunter2hunter2hunter2: x", `key "…" already defined`},
 		"shared token":  {"users: [{name: a, roles: [user], tokens: ['" + digest + "']}, {name: b, roles: [user], tokens: ['" + digest + "']}]", "users[1].tokens[0]: belongs to a"},
@@ -457,6 +460,33 @@ func TestWhatIsWrongWithTheUsersIsLogged(t *testing.T) {
 		require.Equal(t, http.StatusOK, b.get("bob", "/v1/clusters").StatusCode)
 		require.Contains(t, b.log.String(), want)
 		require.NotContains(t, b.log.String(), "hunter2")
+	}
+}
+
+// A client may announce a body in chunks before it knows that there is nothing to send.
+func TestNoBytesAreNoBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for path, want := range map[string]int{
+		"/v1/jobs/api-1/rerun": 201, "/v1/jobs/api-1/cancel": 202, "/v1/model-manage/jobs/7": 201,
+		"/v1/clusters/local/drain": 200, "/v1/clusters/local/resume": 200,
+	} {
+		user := "root"
+		if strings.HasPrefix(path, "/v1/model-manage") {
+			user = "mm"
+		}
+		for _, kind := range []string{"", "application/json"} {
+			send := func(content string) answer {
+				r := b.request(user, http.MethodPost, path, struct{ io.Reader }{strings.NewReader(content)})
+				r.Header.Set("Content-Type", kind)
+				return b.send(r)
+			}
+			got := send("")
+			require.Equal(t, want, got.StatusCode, "%s, %q: %s", path, kind, got.body)
+			if kind != "application/json" {
+				b.problem(send("{}"), http.StatusUnsupportedMediaType)
+			}
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func parseUsers(data []byte) (map[string]User, error) {
 			addf("%s.name: must be letters, digits and . _ @ -, at most 100, got %q", at, secretless(job.Head(u.Name, 100)))
 		}
 		if names[u.Name] {
-			addf("%s.name: %s is there twice", at, u.Name)
+			addf("%s.name: %s is there twice", at, secretless(u.Name))
 		}
 		names[u.Name] = true
 		if len(u.Roles) == 0 {
@@ -124,7 +124,7 @@ func parseUsers(data []byte) (map[string]User, error) {
 			case m == nil: // not repeated: it may be the token itself
 				addf("%s.tokens[%d]: must be sha256: and 64 hex digits, the digest of a token and not the token", at, j)
 			case users[digest].Name != "":
-				addf("%s.tokens[%d]: belongs to %s already", at, j, users[digest].Name)
+				addf("%s.tokens[%d]: belongs to %s already", at, j, secretless(users[digest].Name))
 			default:
 				users[digest] = User{Name: u.Name, Roles: u.Roles}
 			}
