@@ -79,11 +79,20 @@ func (w *watch) moved() { w.timer.Reset(w.limit) }
 type watchedBody struct {
 	io.ReadCloser
 	watch *watch
+	// left of it, in bytes.
+	left int64
 }
 
-func (b watchedBody) Read(p []byte) (int, error) {
+// Read fails for good where a body is longer or shorter than was announced: by itself
+// net/http would break the connection off.
+func (b *watchedBody) Read(p []byte) (int, error) {
 	b.watch.moved()
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	if b.left < 0 || b.left > 0 && errors.Is(err, io.EOF) {
+		return n, job.Errorf(job.CodeInvalid, "the content is not as long as it was")
+	}
+	return n, err
 }
 
 // repeat makes a call until it succeeds, fails for good, or patience ends. consume
@@ -166,7 +175,7 @@ func (c *Client) request(ctx context.Context, l *call, w *watch) (*http.Request,
 		if err != nil {
 			return nil, err
 		}
-		request.Body, request.ContentLength = watchedBody{body, w}, l.size
+		request.Body, request.ContentLength = &watchedBody{body, w, l.size}, l.size
 		if l.size == 0 {
 			_ = body.Close() // only read
 			request.Body = http.NoBody

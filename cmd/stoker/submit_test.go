@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
@@ -280,21 +282,26 @@ func TestAnUploadThatIsRefusedIsSaidInTheServersWords(t *testing.T) {
 
 func TestAFileThatChangesWhileItIsSentIsSaidTo(t *testing.T) {
 	t.Parallel()
-	f := newFakeAPI(t)
-	program := file(t, "job.py", "print(1)")
-	f.override = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method == http.MethodHead {
-			if os.WriteFile(program, []byte("print(1) # and more"), 0o600) != nil {
-				panic("the program cannot be changed") // the caller sees a broken answer
+	for _, changed := range []string{"print(1) # and more", "print", "print(2)"} {
+		f := newFakeAPI(t)
+		program := file(t, "job.py", "print(1)")
+		f.override = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodHead {
+				later := time.Now().Add(time.Hour)
+				if os.WriteFile(program, []byte(changed), 0o600) != nil || os.Chtimes(program, later, later) != nil {
+					panic("the program cannot be changed") // the caller sees a broken answer
+				}
+				return false
 			}
-			return false
+			_, _ = io.Copy(io.Discard, r.Body) // what the caller breaks off ends here
+			answer(w, 422, "application/problem+json", `{"title":"x","detail":"the digest is another"}`)
+			return true
 		}
-		answer(w, 422, "application/problem+json", `{"title":"x","detail":"the digest is another"}`)
-		return true
+		got := stoker(t, f.env(), "submit", program)
+		require.Equal(t, 1, got.code)
+		require.Contains(t, got.stderr, program+" was changed while it was uploaded")
+		require.NotContains(t, got.stderr, "trying again", changed)
 	}
-	got := stoker(t, f.env(), "submit", program)
-	require.Equal(t, 1, got.code)
-	require.Contains(t, got.stderr, program+" was changed while it was uploaded")
 }
 
 func TestNoOptionOfSparkSubmitIsUnknown(t *testing.T) {
