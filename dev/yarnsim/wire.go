@@ -161,7 +161,7 @@ func resource(memory, cores int64) map[string]any {
 	}
 	return map[string]any{
 		"memory": memory, "vCores": cores, "resourceInformations": map[string]any{
-			"resourceInformation": []any{kind("memory-mb", "Mi", memory), kind("vcores", "", cores)},
+			"resourceInformation": []any{kind("memory-mb", "Mi", memory), kind("vcores", "", cores), kind("unit", "", 0)},
 		},
 	}
 }
