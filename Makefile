@@ -128,7 +128,7 @@ test-yarn: build yarn-tools ## run a representative part of what needs a real Ha
 	@.ci/yarn-tests $(STATE) -short
 
 .PHONY: test-yarn-full
-test-yarn-full: build yarn-tools ## run all of it, writing docs/test-yarn.json (an hour; YARN_SUITES="product faults samples")
+test-yarn-full: build yarn-tools ## run all of it, writing docs/test-yarn.json (an hour; YARN_SUITES="product cluster faults samples")
 	@.ci/yarn-tests $(STATE)
 
 .PHONY: yarn-tools

@@ -173,8 +173,8 @@ func (c *conversation) run() []answer {
 	c.send("new-application", "POST", "apps/new-application", c.user, "")
 	c.send("new-application by nobody", "POST", "apps/new-application", "", "")
 	c.unknown()
-	c.lists()
 	c.life()
+	c.lists() // some parameters are looked at only where there is an application
 	c.refused()
 	return c.answers
 }
