@@ -24,7 +24,8 @@ type Openings struct {
 	// this process's own binary.
 	Supervisor []string
 	Hold       Hold
-	Logger     *slog.Logger
+	// Logger says nothing if it is nil.
+	Logger *slog.Logger
 }
 
 // OpenSources opens the sources of jobs that the configuration names. Without a
@@ -44,6 +45,9 @@ func OpenSources(c config.Config) (map[string]activities.Source, *modelmanage.Cl
 
 // OpenClusters opens the named clusters of the configuration.
 func OpenClusters(c config.Config, names []string, o Openings) (map[string]activities.Cluster, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	clusters := make(map[string]activities.Cluster, len(names))
 	for _, name := range names {
 		settings, ok := c.Clusters[name]
