@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -208,38 +209,59 @@ func TestAStoreMayBeSlowToKeepAnUpload(t *testing.T) {
 	}
 }
 
-// dripping is a body of which a byte comes now and then, for ever or up to a length.
-func dripping(t *testing.T, length int) io.Reader {
-	t.Helper()
-	content, feed := io.Pipe()
-	t.Cleanup(func() { _ = content.Close() }) // ends the feed
-	go func() {
-		for n := 0; length == 0 || n < length; n++ {
-			time.Sleep(50 * time.Millisecond)
-			if _, err := feed.Write([]byte("x")); err != nil {
-				return
-			}
-		}
-		_ = feed.Close() // the test sees what comes
-	}()
-	return content
+// deadlines notes what a connection is told.
+type deadlines struct {
+	http.ResponseWriter
+	set []time.Time
 }
 
-// A caller that sends nothing any more is let go; one that is slow is not.
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.set = append(d.set, at)
+	return nil
+}
+
+// A caller may be as slow as it likes while something comes, until the time of all is over.
+func TestEveryByteOfAnUploadIsWaitedForAnew(t *testing.T) {
+	t.Parallel()
+	const silence = time.Minute
+	begun := time.Now()
+	said := &deadlines{}
+	body := &uploading{
+		from: iotest.OneByteReader(strings.NewReader("abc")), deadline: http.NewResponseController(said), silence: silence, until: begun.Add(time.Hour),
+	}
+	data, err := io.ReadAll(body)
+	require.NoError(t, err)
+	require.Equal(t, "abc", string(data))
+	require.Len(t, said.set, 5, "one for each byte, one for the end, and it is taken back")
+	for i, at := range said.set[:4] {
+		require.False(t, at.Before(begun.Add(silence)))
+		require.False(t, i > 0 && at.Before(said.set[i-1]))
+	}
+	require.Zero(t, said.set[4])
+
+	said.set, body.from, body.until = nil, strings.NewReader("x"), begun.Add(time.Second)
+	_, err = body.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.Equal(t, []time.Time{body.until}, said.set)
+}
+
+// begunOnly is a body of one byte, of which no more comes.
+func begunOnly(t *testing.T) io.Reader {
+	t.Helper()
+	still, feed := io.Pipe()
+	t.Cleanup(func() { _ = feed.Close() })
+	go func() { _, _ = feed.Write([]byte("y")) }()
+	return still
+}
+
+// A caller that sends nothing any more is let go.
 func TestAnUploadThatStandsStillIsCutOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.server.uploadSilence = 3 * time.Second
-	slow := strings.Repeat("x", 80) // longer than the silence
-	got := b.put(sum(slow), "a.py", dripping(t, len(slow)))
-	require.Equal(t, http.StatusCreated, got.StatusCode, got.body)
-
-	still, feed := io.Pipe()
-	defer func() { _ = feed.Close() }()
-	go func() { _, _ = feed.Write([]byte("y")) }()
-	p := b.problem(b.put(sum("yy"), "a.py", still), http.StatusBadRequest)
-	require.Equal(t, "the upload was cut off after 1 bytes: nothing came for 3s; send it again", p.Detail)
-	require.Len(t, b.uploads(), 1)
+	b.server.uploadSilence = time.Second
+	p := b.problem(b.put(sum("yy"), "a.py", begunOnly(t)), http.StatusBadRequest)
+	require.Equal(t, "the upload was cut off after 1 bytes: nothing came for 1s; send it again", p.Detail)
+	require.Empty(t, b.uploads())
 }
 
 // What goes on for longer than Sweep believes would be deleted under the writer.
@@ -248,7 +270,7 @@ func TestAnUploadThatTakesTooLongIsCutOff(t *testing.T) {
 	b := setup(t)
 	b.server.uploadTime = 500 * time.Millisecond
 	const want = "the upload was cut off: it took more than 500ms; send it again over a faster line"
-	p := b.problem(b.put(sum("x"), "a.py", dripping(t, 0)), http.StatusBadRequest)
+	p := b.problem(b.put(sum("yy"), "a.py", begunOnly(t)), http.StatusBadRequest)
 	require.Equal(t, want, p.Detail)
 	require.Empty(t, b.uploads())
 

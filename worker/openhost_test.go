@@ -123,6 +123,8 @@ func TestSparkConfDir(t *testing.T) {
 				_, err = OpenClusters(c, []string{"lake"}, Openings{Supervisor: []string{"/bin/true"}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
 				require.NoError(t, err)
 				require.Contains(t, said.String(), row.said+" cluster=lake dir="+row.want)
+				_, err = OpenClusters(c, []string{"lake"}, Openings{Supervisor: []string{"/bin/true"}})
+				require.NoError(t, err, "without anybody to say it to")
 			}
 		})
 	}
